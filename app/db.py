@@ -1,0 +1,92 @@
+"""Engines and sessions. Only composition roots, ``app.deps`` and migrations import this."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import QueuePool
+
+try:
+    from pysqlite3 import dbapi2 as sqlite_driver
+except ImportError:  # no wheel for this platform
+    import sqlite3 as sqlite_driver
+
+BUSY_TIMEOUT_MS = 5_000
+# Versions before it can corrupt a file in WAL mode that several connections write.
+FIRST_SAFE_SQLITE = (3, 51, 3)
+
+
+class Sessions(NamedTuple):
+    read: sessionmaker[Session]
+    write: sessionmaker[Session]
+
+
+def sqlite_is_safe_for_several_writers() -> bool:
+    return tuple(sqlite_driver.sqlite_version_info) >= FIRST_SAFE_SQLITE
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL; None for other databases and for one in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return None if parsed.database == ":memory:" else Path(parsed.database)
+
+
+def make_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_pre_ping=True)
+    engine = create_engine(parsed, module=sqlite_driver, poolclass=QueuePool)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def make_sessions(engine: Engine) -> Sessions:
+    # A SQLite writer takes its lock at BEGIN and waits its turn. Taken later, after
+    # a read, the lock fails at once with "database is locked".
+    return Sessions(
+        read=sessionmaker(engine, expire_on_commit=False),
+        write=sessionmaker(writing(engine), expire_on_commit=False),
+    )
+
+
+def writing(engine: Engine) -> Engine:
+    """The engine with its transactions begun as a writer's."""
+    return engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+
+def create_sqlite_file(url: str) -> None:
+    """Make the file of a SQLite URL, in WAL mode; nothing if it is there.
+
+    WAL is a property of the file: set once, here, because setting it takes a lock that
+    several starting workers would fight for.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    os.close(descriptor)
+    connection = sqlite_driver.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver leaves BEGIN to _begin_sqlite
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    begin = connection.get_execution_options().get("sqlite_begin", "BEGIN")
+    connection.exec_driver_sql(begin)

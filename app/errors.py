@@ -1,0 +1,137 @@
+"""What can go wrong in the knowledge base, each with its HTTP status.
+
+Commands and queries raise these; ``app.problems`` turns them into answers. ``title`` is
+the same for every occurrence, ``explanation`` is what ``/problems/{code}`` says.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class ClaimbaseError(Exception):
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+    explanation: ClassVar[str] = "The server met a fault of its own. Nothing was changed."
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+        self.extra = extra
+
+
+class MalformedRequestError(ClaimbaseError):
+    status = 400
+    code = "malformed-request"
+    title = "Malformed request"
+    explanation = "The body is not valid JSON, or the request cannot be read as HTTP."
+
+
+class InvalidCursorError(ClaimbaseError):
+    status = 400
+    code = "invalid-cursor"
+    title = "Invalid cursor"
+    explanation = (
+        "A cursor is taken unchanged from `page.next_cursor` and used with the same filters "
+        "and sort as the page that gave it. Start again without one."
+    )
+
+
+class NotFoundError(ClaimbaseError):
+    status = 404
+    code = "not-found"
+    title = "Not found"
+    explanation = "There is nothing at this address. `suggestions` names what is near it."
+
+
+class MethodNotAllowedError(ClaimbaseError):
+    status = 405
+    code = "method-not-allowed"
+    title = "Method not allowed"
+    explanation = "The address exists, but not with this method. `Allow` lists those it has."
+
+
+class NotAcceptableError(ClaimbaseError):
+    status = 406
+    code = "not-acceptable"
+    title = "Not acceptable"
+    explanation = "None of the formats that `Accept` names can be given here."
+
+
+class ConflictingStateError(ClaimbaseError):
+    status = 409
+    code = "refused-by-state"
+    title = "Refused by the present state"
+    explanation = "The request is well-formed, but the records as they stand do not allow it."
+
+
+class WithdrawnError(ClaimbaseError):
+    status = 410
+    code = "withdrawn"
+    title = "Withdrawn"
+    explanation = "The record was public and was withdrawn. Its public versions still answer."
+
+
+class BodyTooLargeError(ClaimbaseError):
+    status = 413
+    code = "body-too-large"
+    title = "Body too large"
+    explanation = "The body is larger than the server accepts."
+
+
+class UnsupportedMediaTypeError(ClaimbaseError):
+    status = 415
+    code = "unsupported-media-type"
+    title = "Unsupported media type"
+    explanation = "The body's content type is not one that this operation reads."
+
+
+class InvalidRequestError(ClaimbaseError):
+    status = 422
+    code = "invalid-request"
+    title = "Invalid request"
+    explanation = (
+        "The request can be read, but a parameter or a part of the body is unknown or not "
+        "valid. `errors` names the first twenty places."
+    )
+
+
+class InternalError(ClaimbaseError):
+    pass
+
+
+class UnavailableError(ClaimbaseError):
+    status = 503
+    code = "unavailable"
+    title = "Unavailable"
+    explanation = "The database is locked or away. Try again after `Retry-After` seconds."
+
+
+class StorageFullError(ClaimbaseError):
+    status = 507
+    code = "storage-full"
+    title = "Storage full"
+    explanation = "The disk is full. Nothing was changed."
+
+
+class SeedError(ClaimbaseError):
+    """The seed was refused, whole. ``detail`` names the place by JSON pointer."""
+
+    status = 422
+    code = "invalid-seed"
+    title = "Invalid seed"
+    explanation = "The seed file is not valid. Nothing of it was loaded."
+
+
+def all_errors() -> list[type[ClaimbaseError]]:
+    """Every kind of problem that an answer can have, by status and code."""
+    return sorted(ClaimbaseError.__subclasses__(), key=lambda error: (error.status, error.code))

@@ -1,0 +1,82 @@
+"""Builds the application: settings in, wired FastAPI app out. No logic lives here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+from starlette_compress import CompressMiddleware
+
+from app.config import Settings, get_settings
+from app.db import Sessions, make_engine, make_sessions
+from app.middleware.methods import MethodsMiddleware
+from app.middleware.representations import RepresentationsMiddleware
+from app.middleware.surroundings import SurroundingsMiddleware
+from app.openapi import install_openapi, operation_id
+from app.parameters import refuse_unknown_parameters
+from app.problems import install_problem_handlers
+from app.routers import claims, concepts, conditions, conflicts, documents, system, vocabulary
+from app.startup import refuse_foreign_base
+from app.version import VERSION
+from app.vocabulary import load_vocabulary
+
+ROUTERS = (system, conditions, claims, conflicts, documents, concepts, vocabulary)
+SWAGGER_ASSETS = Path(fastapi_offline.__file__).parent / "static"
+OWN_ASSETS = Path(__file__).parent / "static"
+EXPOSED = (
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+    "RateLimit",
+    "RateLimit-Policy",
+)
+
+
+def create_app(settings: Settings | None = None, *, sessions: Sessions | None = None) -> FastAPI:
+    settings = settings or get_settings()
+    app = FastAPI(
+        title="Claimbase",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        dependencies=[Depends(refuse_unknown_parameters)],
+        max_body_size=settings.max_body_bytes,
+        lifespan=_check_base,
+    )
+    app.state.settings = settings
+    app.state.vocabulary = load_vocabulary()
+    app.state.sessions = sessions or make_sessions(make_engine(settings.database_url))
+    install_problem_handlers(app)
+    install_openapi(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.mount("/assets/swagger-ui", StaticFiles(directory=SWAGGER_ASSETS), name="swagger-ui")
+    app.mount("/assets", StaticFiles(directory=OWN_ASSETS), name="assets")
+    # The last one added is the outermost.
+    app.add_middleware(MethodsMiddleware, routes=app.routes)
+    app.add_middleware(CompressMiddleware)
+    app.add_middleware(RepresentationsMiddleware)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["Accept", "If-None-Match", "X-Request-ID"],
+        expose_headers=list(EXPOSED),
+        max_age=86_400,
+    )
+    app.add_middleware(SurroundingsMiddleware)
+    return app
+
+
+@asynccontextmanager
+async def _check_base(app: FastAPI) -> AsyncIterator[None]:
+    with app.state.sessions.read() as session:
+        refuse_foreign_base(session, app.state.vocabulary)
+    yield

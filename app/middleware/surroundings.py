@@ -1,0 +1,85 @@
+"""Every answer has a request id and security headers; every failure is a problem."""
+
+import logging
+import re
+import uuid
+from http import HTTPStatus
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import InternalError
+from app.problems import MEDIA_TYPE, answer_problem, error_for_status
+
+logger = logging.getLogger("claimbase")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Content-Security-Policy": (
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+}
+
+
+class SurroundingsMiddleware:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["claimbase.request_id"] = request_id
+        started = False
+        replaced = False
+
+        async def send_surrounded(message: Message) -> None:
+            nonlocal started, replaced
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                if _is_foreign_failure(message["status"], headers):
+                    replaced = True
+                    problem = error_for_status(message["status"])
+                    problem.headers = {
+                        name: headers[name] for name in ("allow", "retry-after") if name in headers
+                    }
+                    response = answer_problem(problem, request_id)
+                    message["headers"] = response.raw_headers
+                    _decorate(MutableHeaders(scope=message), request_id)
+                    await send(message)
+                    body = b"" if scope["method"] == "HEAD" else bytes(response.body)
+                    await send({"type": "http.response.body", "body": body})
+                    return
+                _decorate(headers, request_id)
+            elif replaced:
+                return
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_surrounded)
+        except Exception:
+            logger.exception("request %s failed", request_id)
+            if started:
+                raise
+            problem = InternalError("The server met a fault of its own. Nothing was changed.")
+            await answer_problem(problem, request_id)(scope, receive, send_surrounded)
+
+
+def _is_foreign_failure(status: int, headers: Headers) -> bool:
+    """An error that a framework, not a problem handler, put into words."""
+    kind = headers.get("content-type", "").partition(";")[0]
+    return status >= HTTPStatus.BAD_REQUEST and kind != MEDIA_TYPE
+
+
+def _decorate(headers: MutableHeaders, request_id: str) -> None:
+    headers["X-Request-ID"] = request_id
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)

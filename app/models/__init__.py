@@ -1,0 +1,34 @@
+"""All tables. Alembic sees a table once it is imported here."""
+
+from app.models.base import Model
+from app.models.changes import Change, Revision
+from app.models.citations import Citation
+from app.models.claims import Claim
+from app.models.concepts import Concept, ConceptBroader, ConceptSynonym, ConceptXref
+from app.models.conditions import Condition, ConditionAlias, ConditionXref
+from app.models.conflicts import Conflict, ConflictClaim
+from app.models.documents import Document, Passage
+from app.models.seeds import SeedLoad, SeedRecord
+from app.models.vocabularies import StoredVocabulary
+
+__all__ = [
+    "Change",
+    "Citation",
+    "Claim",
+    "Concept",
+    "ConceptBroader",
+    "ConceptSynonym",
+    "ConceptXref",
+    "Condition",
+    "ConditionAlias",
+    "ConditionXref",
+    "Conflict",
+    "ConflictClaim",
+    "Document",
+    "Model",
+    "Passage",
+    "Revision",
+    "SeedLoad",
+    "SeedRecord",
+    "StoredVocabulary",
+]

@@ -1,0 +1,76 @@
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import IntPK, Key, Model
+from app.models.citations import Citation
+from app.vocabulary import ClaimStatus, Polarity, Severity
+
+LIVE_CLAUSE = text("status IN ('draft', 'in_review', 'published')")
+
+
+class Claim(Model):
+    """One statement about a condition, whoever says it; who does is in its citations.
+
+    ``subject`` is empty where the claim is about the condition itself. The value is one of
+    concept, quantity (``quantity_as_said`` is always there for one) and words. ``identity``
+    is a hash of condition, subject, question, value, polarity and scope. ``severity`` and
+    ``conflict`` are computed: those of its conflicts in force.
+    """
+
+    __tablename__ = "claims"
+    __table_args__ = (
+        Index(
+            "uq_claims_identity_live",
+            "identity",
+            unique=True,
+            sqlite_where=LIVE_CLAUSE,
+            postgresql_where=LIVE_CLAUSE,
+        ),
+        Index("ix_claims_condition_id_status", "condition_id", "status"),
+        Index("ix_claims_status_type_conflict", "status", "type", "conflict", "id"),
+        CheckConstraint("version > 0", name="version_positive"),
+        CheckConstraint(
+            "(CASE WHEN concept_id IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN quantity_as_said IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN words IS NULL THEN 0 ELSE 1 END) = 1",
+            name="one_value",
+        ),
+    )
+
+    id: Mapped[IntPK]
+    key: Mapped[Key] = mapped_column(unique=True)
+    condition_id: Mapped[int] = mapped_column(ForeignKey("conditions.id"))
+    subject_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"), index=True)
+    question: Mapped[str] = mapped_column(String(80), index=True)
+    type: Mapped[str] = mapped_column(String(80))
+    statement: Mapped[str] = mapped_column(Text)
+    concept_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"), index=True)
+    quantity_low: Mapped[float | None] = mapped_column(Float(53))
+    quantity_high: Mapped[float | None] = mapped_column(Float(53))
+    quantity_unit: Mapped[str | None] = mapped_column(String(40))
+    quantity_as_said: Mapped[str | None] = mapped_column(String(500))
+    words: Mapped[str | None] = mapped_column(Text)
+    polarity: Mapped[Polarity]
+    population_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
+    sex_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
+    severity_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
+    subtype_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
+    body_site_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
+    period_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
+    age_low: Mapped[float | None] = mapped_column(Float(53))
+    age_high: Mapped[float | None] = mapped_column(Float(53))
+    identity: Mapped[str] = mapped_column(String(64))
+    status: Mapped[ClaimStatus]
+    conflict: Mapped[bool] = mapped_column(default=False)
+    severity: Mapped[Severity] = mapped_column(default=Severity.none)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    citations: Mapped[list[Citation]] = relationship(
+        lazy="raise",
+        cascade="all, delete-orphan",
+        order_by=Citation.position,
+    )

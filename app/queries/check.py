@@ -1,0 +1,119 @@
+"""Is the base what it says it is? References, conflicts, versions, citations."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.models import Change, Citation, Claim, Condition, Conflict, Document, Passage, Revision
+from app.queries.computed import compute_rows
+from app.vocabulary import Vocabulary
+
+Say = Callable[[str], None]
+
+
+def check_base(session: Session, vocabulary: Vocabulary, say: Say) -> list[str]:
+    """Every fault in one sentence; what was looked at is said along the way."""
+    faults = [
+        *_reference_faults(session),
+        *_conflict_faults(session, vocabulary, say),
+        *_revision_faults(session),
+        *_span_faults(session),
+    ]
+    claims = session.scalar(select(func.count()).select_from(Claim))
+    counted = Counter[str]()
+    for verification, number in session.execute(
+        select(Citation.verification, func.count()).group_by(Citation.verification),
+    ):
+        counted[verification.value] += number
+    say(f"{claims} claims, {counted.total()} citations ({_listed(counted)})")
+    return faults
+
+
+def _listed(counted: Counter[str]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in sorted(counted.items())) or "none"
+
+
+def _reference_faults(session: Session) -> list[str]:
+    """What the database itself cannot hold: SQLite checks foreign keys only when told to."""
+    if session.get_bind().dialect.name != "sqlite":
+        return []
+    rows = session.connection().exec_driver_sql("PRAGMA foreign_key_check")
+    return [f"a row of {row[0]} refers to a {row[2]} that is not there" for row in rows]
+
+
+def _conflict_faults(session: Session, vocabulary: Vocabulary, say: Say) -> list[str]:
+    """A full rebuild has to give identical rows."""
+    faults = []
+    number = 0
+    for condition_id, slug in session.execute(select(Condition.id, Condition.slug)).all():
+        computed, severities = compute_rows(session, condition_id, slug, vocabulary)
+        number += len(computed)
+        stored = {
+            row.key: row
+            for row in session.scalars(
+                select(Conflict).where(
+                    Conflict.condition_id == condition_id,
+                    Conflict.status == "open",
+                ),
+            )
+        }
+        for key in computed.keys() ^ stored.keys():
+            faults.append(f"the conflict {key} is stored or computed, but not both")
+        for key in computed.keys() & stored.keys():
+            faults += [
+                f"{name} of the conflict {key} is not what the rules say"
+                for name, value in computed[key].columns.items()
+                if getattr(stored[key], name) != value
+            ]
+        flags = session.execute(
+            select(Claim.id, Claim.key, Claim.severity, Claim.conflict).where(
+                Claim.condition_id == condition_id,
+                Claim.id.in_(severities),
+            ),
+        )
+        for id_, key, severity, conflict in flags:
+            if severity is not severities[id_] or conflict is not severity.is_conflict:
+                faults.append(f"the flags of the claim {key} are not what the rules say")
+    say(f"{number} conflicts equal a fresh computation" if not faults else "conflicts differ")
+    return faults
+
+
+def _revision_faults(session: Session) -> list[str]:
+    faults = []
+    numbers = session.execute(select(func.count(), func.max(Change.number))).one()
+    if numbers[0] != (numbers[1] or 0):
+        faults.append("the numbers of the changes have a gap")
+    for record_type, model in {
+        "claim": Claim,
+        "conflict": Conflict,
+        "document": Document,
+        "condition": Condition,
+    }.items():
+        latest = (
+            select(Revision.record_id, func.max(Revision.version).label("version"))
+            .where(Revision.record_type == record_type)
+            .group_by(Revision.record_id)
+            .subquery()
+        )
+        differing = session.scalars(
+            select(model.id)
+            .outerjoin(latest, latest.c.record_id == model.id)
+            .where(func.coalesce(latest.c.version, 0) != model.version),
+        )
+        faults += [f"the {record_type} {id_} has no revision of its version" for id_ in differing]
+    return faults
+
+
+def _span_faults(session: Session) -> list[str]:
+    rows = session.scalars(
+        select(Citation.id)
+        .join(Passage, Passage.id == Citation.passage_id)
+        .where(
+            (Citation.start < Passage.start)
+            | (Citation.end > Passage.end)
+            | (Citation.end - Citation.start != func.length(Citation.quote)),
+        ),
+    )
+    return [f"the citation CIT{id_} lies outside of its passage" for id_ in rows]

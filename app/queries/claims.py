@@ -1,0 +1,115 @@
+"""Reading claims: one, a version of one, a page of many."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFoundError, WithdrawnError
+from app.identifiers import Prefix, parse_id, public_id
+from app.models import Claim, Conflict, ConflictClaim, Revision
+from app.queries.conflicts import conflict_briefs
+from app.queries.filters import compile_filters
+from app.queries.pages import Listing, Page, PageAt, read_slice
+from app.queries.records import Record, claim_records
+from app.vocabulary import ClaimStatus
+
+CLAIM_RECORD = "claim"
+
+
+def get_claim(session: Session, text: str) -> Record:
+    """The public claim called ``CLM42``, with its open conflicts and all their sides."""
+    number = _claim_number(text)
+    status = session.scalar(select(Claim.status).where(Claim.id == number))
+    if status is ClaimStatus.retracted:
+        raise WithdrawnError(f"{text} was withdrawn.")
+    if status is not ClaimStatus.published:
+        raise NotFoundError(f"There is no claim {text[:40]}.")
+    [claim] = claim_bodies(session, [number])
+    return claim | {"included": included_conflicts(session, [claim])}
+
+
+def get_claim_version(session: Session, text: str) -> Record:
+    """Version 3 of a claim, ``CLM42.3``, as it was; public if it was current and published."""
+    parsed = parse_id(Prefix.claim, text)
+    snapshot = parsed and session.scalar(
+        select(Revision.snapshot).where(
+            Revision.record_type == CLAIM_RECORD,
+            Revision.record_id == parsed[0],
+            Revision.version == parsed[1],
+        ),
+    )
+    if not snapshot or snapshot["status"] != ClaimStatus.published:
+        raise NotFoundError(f"There is no version {text[:40]}.")
+    record: Record = snapshot
+    return record
+
+
+def list_claims(
+    session: Session,
+    filters: Mapping[str, Any],
+    at: PageAt,
+) -> Page:
+    """A page of the public claims that fit, by id."""
+    listing = Listing("/claims", filters, Claim.id, Claim.id)
+    found = read_slice(session, listing, compile_filters(session, filters), at)
+    return Page.of(found, claim_bodies(session, found.ids), at, filters)
+
+
+def claim_bodies(session: Session, ids: Sequence[int]) -> list[Record]:
+    """Claims as they are answered, in the order of ``ids``: records with what is computed."""
+    records = claim_records(session, ids)
+    flags = session.execute(
+        select(Claim.id, Claim.conflict, Claim.severity).where(Claim.id.in_(ids)),
+    )
+    flag_of = {id_: (conflict, severity) for id_, conflict, severity in flags}
+    conflicts = _conflict_refs(session, ids)
+    return [
+        records[id_]
+        | {
+            "conflict": flag_of[id_][0],
+            "severity": flag_of[id_][1].value,
+            "conflicts": conflicts.get(id_, []),
+            "passage_count": len({c["passage"]["id"] for c in records[id_]["citations"]}),
+            "document_count": len({c["document"]["id"] for c in records[id_]["citations"]}),
+        }
+        for id_ in ids
+    ]
+
+
+def _conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
+    rows = session.execute(
+        select(ConflictClaim.claim_id, ConflictClaim.severity, Conflict.id, Conflict.kind)
+        .join(Conflict, Conflict.id == ConflictClaim.conflict_id)
+        .where(ConflictClaim.claim_id.in_(claim_ids), Conflict.status == "open")
+        .order_by(ConflictClaim.claim_id, Conflict.id)
+        .distinct(),
+    )
+    found: dict[int, dict[int, Record]] = {}
+    for claim_id, severity, conflict_id, kind in rows:
+        found.setdefault(claim_id, {})[conflict_id] = {
+            "id": public_id(Prefix.conflict, conflict_id),
+            "kind": kind,
+            "severity": severity.value,
+        }
+    return {claim_id: list(refs.values()) for claim_id, refs in found.items()}
+
+
+def included_conflicts(session: Session, claims: Sequence[Record]) -> Record:
+    """Who reads one side is given the others: the conflicts of these claims, in full."""
+    ids = {ref["id"] for claim in claims for ref in claim["conflicts"]}
+    return {"conflicts": conflict_briefs(session, sorted(_number(id_) for id_ in ids))}
+
+
+def _number(text: str) -> int:
+    parsed = parse_id(Prefix.conflict, text)
+    assert parsed is not None
+    return parsed[0]
+
+
+def _claim_number(text: str) -> int:
+    parsed = parse_id(Prefix.claim, text)
+    if parsed is None or parsed[1] is not None:
+        raise NotFoundError(f"There is no claim {text[:40]}.")
+    return parsed[0]

@@ -1,0 +1,180 @@
+"""Reading conditions: the list, and the whole page of one in one answer."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFoundError
+from app.models import Citation, Claim, Condition, Conflict, Passage
+from app.queries.claims import claim_bodies
+from app.queries.conflicts import FLAGGED, conflict_records
+from app.queries.filters import visible_claims
+from app.queries.names import all_slugs, find_condition, nearest_names
+from app.queries.pages import Listing, Page, PageAt, read_slice
+from app.queries.records import Record, condition_records, document_records
+from app.text import slugified
+from app.vocabulary import Vocabulary
+
+MAX_CLAIMS_ON_A_PAGE = 1_000
+
+
+def resolve_condition(session: Session, text: str) -> tuple[int, str]:
+    """Id and slug of the condition that ``text`` names: slug, alias, or either written freely.
+
+    Raises NotFoundError with suggestions.
+    """
+    found = find_condition(session, slugified(text))
+    if found is None:
+        slugs = all_slugs(session)
+        near = list(dict.fromkeys(slugs[name] for name in nearest_names(text, slugs)))
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise NotFoundError(f"There is no condition of this name.{hint}", suggestions=near)
+    return found
+
+
+def get_condition_page(
+    session: Session,
+    condition_id: int,
+    vocabulary: Vocabulary,
+    *,
+    disclaimer: str,
+) -> Record:
+    """Everything that a page about the condition needs.
+
+    At most 1,000 claims; ``truncated`` tells, and the list has them all.
+    """
+    record = condition_records(session, [condition_id])[condition_id]
+    of_condition = (visible_claims(), Claim.condition_id == condition_id)
+    counted = session.execute(
+        select(Claim.type, Claim.conflict, func.count())
+        .where(*of_condition)
+        .group_by(Claim.type, Claim.conflict),
+    ).all()
+    total = sum(number for _, _, number in counted)
+    ids = list(
+        session.scalars(
+            select(Claim.id).where(*of_condition).order_by(Claim.id).limit(MAX_CLAIMS_ON_A_PAGE),
+        ),
+    )
+    claims = claim_bodies(session, ids)
+    conflicts = _conflicts(session, condition_id)
+    documents = _documents(session, condition_id)
+    by_type = _counts_by_type([row._tuple() for row in counted], vocabulary)
+    return record | {
+        "disclaimer": disclaimer,
+        "counts": {
+            "claims": total,
+            "claims_in_conflict": sum(row["claims_in_conflict"] for row in by_type),
+            "citations": sum(
+                passage["citations"] for document in documents for passage in document["passages"]
+            ),
+            "conflicts": sum(conflict["conflict"] for conflict in conflicts),
+            "tensions": sum(not conflict["conflict"] for conflict in conflicts),
+            "documents": len(documents),
+            "passages": sum(len(document["passages"]) for document in documents),
+            "by_type": by_type,
+        },
+        "claims": _by_type(claims, by_type, vocabulary),
+        "conflicts": conflicts,
+        "documents": documents,
+        "truncated": total > len(claims),
+        "links": {
+            "claims": f"/claims?condition={record['slug']}",
+            "conflicts": f"/conflicts?condition={record['slug']}",
+        },
+    }
+
+
+def _conflicts(session: Session, condition_id: int) -> list[Record]:
+    """The open conflicts, the flagged ones first, then in the order in which they came."""
+    ids = session.scalars(
+        select(Conflict.id)
+        .where(Conflict.condition_id == condition_id, Conflict.status == "open")
+        .order_by(Conflict.id),
+    ).all()
+    records = conflict_records(session, ids)
+    return sorted((records[id_] for id_ in ids), key=lambda record: not record["conflict"])
+
+
+def _documents(session: Session, condition_id: int) -> list[Record]:
+    """The documents that the claims cite; for each passage how many citations it has here."""
+    rows = session.execute(
+        select(Passage.document_id, Passage.key, func.count())
+        .join(Citation, Citation.passage_id == Passage.id)
+        .join(Claim, Claim.id == Citation.claim_id)
+        .where(visible_claims(), Claim.condition_id == condition_id)
+        .group_by(Passage.document_id, Passage.key),
+    ).all()
+    counts = {(document_id, key): number for document_id, key, number in rows}
+    records = document_records(session, sorted({row[0] for row in rows}))
+    for document_id, record in records.items():
+        del record["uncited"]
+        for passage in record["passages"]:
+            passage["citations"] = counts.get((document_id, passage["key"]), 0)
+    return [records[document_id] for document_id in sorted(records)]
+
+
+def _counts_by_type(
+    counted: Sequence[tuple[str, bool, int]],
+    vocabulary: Vocabulary,
+) -> list[Record]:
+    all_, flagged = Counter[str](), Counter[str]()
+    for type_, conflict, number in counted:
+        all_[type_] += number
+        if conflict:
+            flagged[type_] += number
+    return [
+        {"type": row.key, "claims": all_[row.key], "claims_in_conflict": flagged[row.key]}
+        for row in vocabulary.types
+        if all_[row.key]
+    ]
+
+
+def _by_type(
+    claims: Sequence[Record],
+    by_type: Sequence[Record],
+    vocabulary: Vocabulary,
+) -> list[Record]:
+    order = {row.key: place for place, row in enumerate(vocabulary.questions)}
+    types = {row.key: row for row in vocabulary.types}
+    groups: dict[str, list[Record]] = {row["type"]: [] for row in by_type}
+    for claim in sorted(claims, key=lambda claim: order.get(claim["question"], len(order))):
+        groups[claim["type"]].append(claim)
+    return [
+        {
+            **count,
+            "title": types[count["type"]].title,
+            "description": types[count["type"]].description,
+            "data": groups[count["type"]],
+        }
+        for count in by_type
+    ]
+
+
+def list_conditions(
+    session: Session,
+    filters: Mapping[str, Any],
+    at: PageAt,
+) -> Page:
+    """A page of conditions by slug, each with its counts."""
+    listing = Listing("/conditions", filters, Condition.id, Condition.slug)
+    found = read_slice(session, listing, [], at)
+    records = condition_records(session, found.ids)
+    claims = _counts(session, Claim.condition_id, found.ids, visible_claims())
+    flagged = (Conflict.status == "open") & Conflict.effective.in_(FLAGGED)
+    conflicts = _counts(session, Conflict.condition_id, found.ids, flagged)
+    data = [
+        records[id_] | {"claims": claims.get(id_, 0), "conflicts": conflicts.get(id_, 0)}
+        for id_ in found.ids
+    ]
+    return Page.of(found, data, at, filters)
+
+
+def _counts(session: Session, column: Any, ids: Sequence[int], clause: Any) -> dict[int, int]:
+    rows = session.execute(
+        select(column, func.count()).where(column.in_(ids), clause).group_by(column),
+    )
+    return dict(rows.tuples().all())

@@ -1,0 +1,130 @@
+"""Reading conflicts, always with all their sides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFoundError
+from app.identifiers import Prefix, parse_id, public_id
+from app.models import Concept, Condition, Conflict
+from app.queries.names import concept_ids, condition_ids
+from app.queries.pages import Listing, Page, PageAt, read_slice
+from app.queries.records import Record, stamp
+from app.vocabulary import Severity
+
+FLAGGED = [severity for severity in Severity if severity.is_conflict]
+
+
+def get_conflict(session: Session, text: str) -> Record:
+    parsed = parse_id(Prefix.conflict, text)
+    records = conflict_records(session, [parsed[0]]) if parsed and parsed[1] is None else {}
+    if not records:
+        raise NotFoundError(f"There is no conflict {text[:40]}.")
+    [record] = records.values()
+    return record
+
+
+def list_conflicts(
+    session: Session,
+    filters: Mapping[str, Any],
+    at: PageAt,
+) -> Page:
+    """A page of conflicts, the open ones unless asked otherwise, by id."""
+    listing = Listing("/conflicts", filters, Conflict.id, Conflict.id)
+    found = read_slice(session, listing, _clauses(session, filters), at)
+    records = conflict_records(session, found.ids)
+    return Page.of(found, [records[id_] for id_ in found.ids], at, filters)
+
+
+def _clauses(session: Session, filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = [Conflict.status == filters.get("status", "open")]
+    columns = {
+        "question": Conflict.question,
+        "rule": Conflict.rule,
+        "kind": Conflict.kind,
+        "severity": Conflict.effective,
+    }
+    for name, column in columns.items():
+        if filters.get(name):
+            clauses.append(column.in_(filters[name]))
+    if filters.get("condition"):
+        ids = condition_ids(session, "condition", filters["condition"])
+        clauses.append(Conflict.condition_id.in_(ids))
+    if filters.get("subject"):
+        clauses.append(Conflict.subject_id.in_(concept_ids(session, "subject", filters["subject"])))
+    if filters.get("conflict") is not None:
+        flagged = Conflict.effective.in_(FLAGGED)
+        clauses.append(flagged if filters["conflict"] else ~flagged)
+    return clauses
+
+
+def conflict_briefs(session: Session, ids: Sequence[int]) -> list[Record]:
+    """Conflicts short enough to stand beside every list of claims."""
+    rows = session.execute(
+        select(
+            Conflict.id,
+            Conflict.question,
+            Conflict.kind,
+            Conflict.computed,
+            Conflict.effective,
+            Conflict.explanation,
+            Conflict.body,
+        )
+        .where(Conflict.id.in_(ids))
+        .order_by(Conflict.id),
+    )
+    return [
+        {
+            "id": public_id(Prefix.conflict, row.id),
+            "question": row.question,
+            "kind": row.kind,
+            "severity": {"computed": row.computed.value, "effective": row.effective.value},
+            "explanation": row.explanation,
+            "sides": row.body["sides"],
+        }
+        for row in rows
+    ]
+
+
+def conflict_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    """Conflicts as they are answered and as their revisions keep them."""
+    rows = session.execute(
+        select(
+            *Conflict.__table__.columns,
+            Condition.slug,
+            Condition.name,
+            Concept.key.label("subject_key"),
+            Concept.label.label("subject_label"),
+        )
+        .join(Condition, Condition.id == Conflict.condition_id)
+        .outerjoin(Concept, Concept.id == Conflict.subject_id)
+        .where(Conflict.id.in_(ids)),
+    )
+    return {row.id: _conflict_record(row) for row in rows}
+
+
+def _conflict_record(row: Row[Any]) -> Record:
+    subject = None
+    if row.subject_key is not None:
+        subject = {"key": row.subject_key, "label": row.subject_label}
+    return {
+        "id": public_id(Prefix.conflict, row.id),
+        "key": row.key,
+        "version": row.version,
+        "status": row.status,
+        "condition": {"slug": row.slug, "name": row.name},
+        "rule": row.rule,
+        "kind": row.kind,
+        "question": row.question,
+        "subject": subject,
+        "severity": {"computed": row.computed.value, "effective": row.effective.value},
+        "conflict": row.status == "open" and row.effective.is_conflict,
+        "explanation": row.explanation,
+        **row.body,
+        "decision": None,
+        "vocabulary_version": row.vocabulary_number,
+        "created_at": stamp(row.created_at),
+        "updated_at": stamp(row.updated_at),
+    }

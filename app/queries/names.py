@@ -1,0 +1,147 @@
+"""What people call things, resolved: slugs and aliases, concept words and CURIEs, ids.
+
+An unknown name is refused with the nearest known one.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.errors import InvalidRequestError
+from app.identifiers import Prefix, parse_id
+from app.models import (
+    Concept,
+    ConceptBroader,
+    ConceptSynonym,
+    ConceptXref,
+    Condition,
+    ConditionAlias,
+    Document,
+    Passage,
+)
+from app.schemas.base import normalise_curie
+from app.text import folded
+
+MAX_SUGGESTIONS = 3
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """At most three known names that a mistyped one may stand for, nearest first."""
+    close = difflib.get_close_matches(name.lower()[:80], list(known), n=MAX_SUGGESTIONS, cutoff=0.6)
+    return list(close)
+
+
+def unknown_value(parameter: str, what: str, suggestions: Sequence[str]) -> InvalidRequestError:
+    hint = f" Did you mean '{suggestions[0]}'?" if suggestions else ""
+    place = {"in": "query", "parameter": parameter, "code": "unknown_value"}
+    return InvalidRequestError(
+        "A parameter has a value that is not known here; `errors` names the place.",
+        errors=[place | {"detail": f"There is no such {what}.{hint}"}],
+    )
+
+
+def all_slugs(session: Session) -> dict[str, str]:
+    """Every slug and alias of a condition, each with the slug that it leads to."""
+    slugs = {slug: slug for slug in session.scalars(select(Condition.slug))}
+    aliases = select(ConditionAlias.slug, Condition.slug).join(
+        Condition, Condition.id == ConditionAlias.condition_id
+    )
+    return dict(session.execute(aliases).tuples().all()) | slugs
+
+
+def find_condition(session: Session, slug: str) -> tuple[int, str] | None:
+    """Id and slug of the condition that goes by this slug or alias."""
+    alias = select(ConditionAlias.condition_id).where(ConditionAlias.slug == slug)
+    row = session.execute(
+        select(Condition.id, Condition.slug).where(
+            or_(Condition.slug == slug, Condition.id.in_(alias)),
+        ),
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def condition_ids(session: Session, parameter: str, names: Sequence[str]) -> list[int]:
+    found = []
+    for name in names:
+        condition = find_condition(session, name.strip().lower())
+        if condition is None:
+            near = nearest_names(name, all_slugs(session))
+            raise unknown_value(parameter, "condition", near)
+        found.append(condition[0])
+    return found
+
+
+def concept_ids(session: Session, parameter: str, names: Sequence[str]) -> list[int]:
+    """Ids of the concepts that go by these keys, labels, synonyms or CURIEs."""
+    return [id_ for name in names for id_ in _concepts_called(session, parameter, name)]
+
+
+def _concepts_called(session: Session, parameter: str, name: str) -> list[int]:
+    by_key = session.scalar(select(Concept.id).where(Concept.key == name))
+    if by_key is not None:
+        return [by_key]
+    wanted: Any
+    if ":" in name:
+        wanted = select(ConceptXref.concept_id).where(ConceptXref.curie == _curie(name))
+    else:
+        synonyms = select(ConceptSynonym.concept_id).where(ConceptSynonym.folded == folded(name))
+        wanted = synonyms.union(
+            select(Concept.id).where(func.lower(Concept.label) == folded(name)),
+        )
+    ids = list(session.scalars(wanted))
+    if not ids:
+        near = nearest_names(name, session.scalars(select(Concept.key)))
+        raise unknown_value(parameter, "concept", near)
+    return sorted(ids)
+
+
+def _curie(name: str) -> str:
+    try:
+        return normalise_curie(name)
+    except ValueError:
+        return name
+
+
+def with_narrower(session: Session, ids: Sequence[int]) -> list[int]:
+    """These concepts and all that are narrower, at any depth."""
+    tree = select(Concept.id.label("id")).where(Concept.id.in_(ids)).cte("narrower", recursive=True)
+    tree = tree.union(
+        select(ConceptBroader.concept_id).join(tree, ConceptBroader.broader_id == tree.c.id),
+    )
+    return sorted(session.scalars(select(tree.c.id)))
+
+
+def document_ids(session: Session, parameter: str, names: Sequence[str]) -> list[int]:
+    """Ids of the documents that are called ``DOC1`` or by their key."""
+    found = []
+    for name in names:
+        parsed = parse_id(Prefix.document, name)
+        by_name = Document.id == parsed[0] if parsed else Document.key == name
+        id_ = session.scalar(select(Document.id).where(by_name))
+        if id_ is None:
+            near = nearest_names(name, session.scalars(select(Document.key)))
+            raise unknown_value(parameter, "document", near)
+        found.append(id_)
+    return found
+
+
+def passage_ids(session: Session, parameter: str, names: Sequence[str]) -> list[int]:
+    """Ids of the passages that are called ``PSG3`` or ``<document key>/<passage key>``."""
+    found = []
+    for name in names:
+        parsed = parse_id(Prefix.passage, name)
+        document, _, passage = name.partition("/")
+        by_name = (
+            Passage.id == parsed[0]
+            if parsed
+            else (Document.key == document) & (Passage.key == passage)
+        )
+        id_ = session.scalar(select(Passage.id).join(Document).where(by_name))
+        if id_ is None:
+            keys = select(Document.key + "/" + Passage.key).join(Passage)
+            raise unknown_value(parameter, "passage", nearest_names(name, session.scalars(keys)))
+        found.append(id_)
+    return found

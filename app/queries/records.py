@@ -1,0 +1,272 @@
+"""Records as they are answered and kept in revisions: plain data, ids and keys resolved.
+
+A record is what was said or decided. What is computed from it (flags, counts, conflicts)
+is added by the queries that answer, and is never part of a revision.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import Session
+
+from app.identifiers import Prefix, public_id
+from app.models import (
+    Citation,
+    Claim,
+    Concept,
+    ConceptBroader,
+    ConceptSynonym,
+    ConceptXref,
+    Condition,
+    ConditionAlias,
+    ConditionXref,
+    Document,
+    Passage,
+    StoredVocabulary,
+)
+from app.vocabulary import ScopePart
+
+Record = dict[str, Any]
+
+
+def stamp(moment: datetime) -> str:
+    """UTC with microseconds and ``Z``, of one length, so that times also sort as text."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def claim_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    """The claims of these ids with their citations; four statements, however many."""
+    columns = select(
+        *(column for column in Claim.__table__.columns if column.name not in _NOT_IN_CLAIM),
+        Condition.slug,
+        Condition.name,
+    ).join(Condition, Condition.id == Claim.condition_id)
+    rows = session.execute(columns.where(Claim.id.in_(ids))).all()
+    concepts = _concept_labels(session, rows)
+    citations = _citation_records(session, ids)
+    return {row.id: _claim_record(row, concepts, citations[row.id]) for row in rows}
+
+
+_NOT_IN_CLAIM = {"identity", "conflict", "severity"}
+_CONCEPT_COLUMNS = ("concept_id", "subject_id", *(f"{part}_id" for part in ScopePart))
+
+
+def _concept_labels(session: Session, rows: Iterable[Row[Any]]) -> dict[int | None, Record | None]:
+    wanted = {value for row in rows for name in _CONCEPT_COLUMNS if (value := getattr(row, name))}
+    found = session.execute(
+        select(Concept.id, Concept.key, Concept.label).where(Concept.id.in_(wanted)),
+    )
+    labels: dict[int | None, Record | None] = {None: None}
+    labels.update({id_: {"key": key, "label": label} for id_, key, label in found})
+    return labels
+
+
+def _citation_records(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
+    rows = session.execute(
+        select(
+            Citation,
+            Passage.key,
+            Passage.heading,
+            Passage.document_id,
+            Document.key.label("document_key"),
+        )
+        .join(Passage, Passage.id == Citation.passage_id)
+        .join(Document, Document.id == Passage.document_id)
+        .where(Citation.claim_id.in_(claim_ids))
+        .order_by(Citation.claim_id, Citation.position),
+    )
+    found: dict[int, list[Record]] = defaultdict(list)
+    for citation, passage_key, heading, document_id, document_key in rows:
+        found[citation.claim_id].append(
+            {
+                "id": public_id(Prefix.citation, citation.id),
+                "document": {
+                    "id": public_id(Prefix.document, document_id),
+                    "key": document_key,
+                },
+                "passage": {
+                    "id": public_id(Prefix.passage, citation.passage_id),
+                    "key": passage_key,
+                    "heading": heading,
+                },
+                "start": citation.start,
+                "end": citation.end,
+                "quote": citation.quote,
+                "locator": citation.locator,
+                "certainty": citation.certainty.value,
+                "frequency": citation.frequency.value,
+                "exclusivity": citation.exclusivity.value,
+                "hedge": citation.hedge,
+                "subject_words": citation.subject_words,
+                "verification": citation.verification.value,
+            },
+        )
+    return found
+
+
+def _claim_record(
+    row: Row[Any],
+    concepts: dict[int | None, Record | None],
+    citations: list[Record],
+) -> Record:
+    quantity = None
+    if row.quantity_as_said is not None:
+        quantity = {
+            "low": row.quantity_low,
+            "high": row.quantity_high,
+            "unit": row.quantity_unit,
+            "as_said": row.quantity_as_said,
+        }
+    scope: Record = {part.value: concepts[getattr(row, f"{part}_id")] for part in ScopePart}
+    scope |= {"age_low": row.age_low, "age_high": row.age_high}
+    return {
+        "id": public_id(Prefix.claim, row.id),
+        "key": row.key,
+        "version": row.version,
+        "status": row.status.value,
+        "condition": {"slug": row.slug, "name": row.name},
+        "type": row.type,
+        "question": row.question,
+        "statement": row.statement,
+        "subject": concepts[row.subject_id],
+        "concept": concepts[row.concept_id],
+        "quantity": quantity,
+        "words": row.words,
+        "polarity": row.polarity.value,
+        "scope": scope if any(value is not None for value in scope.values()) else None,
+        "citations": citations,
+        "created_at": stamp(row.created_at),
+        "updated_at": stamp(row.updated_at),
+    }
+
+
+def concept_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    rows = session.scalars(select(Concept).where(Concept.id.in_(ids)))
+    synonyms = _gather(
+        session,
+        select(ConceptSynonym.concept_id, ConceptSynonym.term)
+        .where(ConceptSynonym.concept_id.in_(ids))
+        .order_by(ConceptSynonym.concept_id, ConceptSynonym.position),
+    )
+    broader = _gather(
+        session,
+        select(ConceptBroader.concept_id, Concept.key, Concept.label)
+        .join(Concept, Concept.id == ConceptBroader.broader_id)
+        .where(ConceptBroader.concept_id.in_(ids))
+        .order_by(ConceptBroader.concept_id, Concept.key),
+    )
+    xrefs = _gather(
+        session,
+        select(ConceptXref.concept_id, ConceptXref.curie, ConceptXref.fit)
+        .where(ConceptXref.concept_id.in_(ids))
+        .order_by(ConceptXref.concept_id, ConceptXref.position),
+    )
+    return {
+        row.id: {
+            "id": public_id(Prefix.concept, row.id),
+            "key": row.key,
+            "version": row.version,
+            "label": row.label,
+            "kind": row.kind,
+            "description": row.description,
+            "synonyms": [term for (term,) in synonyms[row.id]],
+            "broader": [{"key": key, "label": label} for key, label in broader[row.id]],
+            "xrefs": [{"id": curie, "fit": fit} for curie, fit in xrefs[row.id]],
+            "created_at": stamp(row.created_at),
+            "updated_at": stamp(row.updated_at),
+        }
+        for row in rows
+    }
+
+
+def condition_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    rows = session.scalars(select(Condition).where(Condition.id.in_(ids)))
+    aliases = _gather(
+        session,
+        select(ConditionAlias.condition_id, ConditionAlias.slug, ConditionAlias.name)
+        .where(ConditionAlias.condition_id.in_(ids))
+        .order_by(ConditionAlias.condition_id, ConditionAlias.slug),
+    )
+    xrefs = _gather(
+        session,
+        select(ConditionXref.condition_id, ConditionXref.curie, ConditionXref.fit)
+        .where(ConditionXref.condition_id.in_(ids))
+        .order_by(ConditionXref.condition_id, ConditionXref.position),
+    )
+    return {
+        row.id: {
+            "id": public_id(Prefix.condition, row.id),
+            "slug": row.slug,
+            "version": row.version,
+            "name": row.name,
+            "aliases": [{"slug": slug, "name": name} for slug, name in aliases[row.id]],
+            "description": row.description,
+            "xrefs": [{"id": curie, "fit": fit} for curie, fit in xrefs[row.id]],
+            "created_at": stamp(row.created_at),
+            "updated_at": stamp(row.updated_at),
+        }
+        for row in rows
+    }
+
+
+def document_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    rows = session.scalars(select(Document).where(Document.id.in_(ids)))
+    passages: dict[int, list[Passage]] = defaultdict(list)
+    for passage in session.scalars(
+        select(Passage)
+        .where(Passage.document_id.in_(ids))
+        .order_by(Passage.document_id, Passage.position),
+    ):
+        passages[passage.document_id].append(passage)
+    return {
+        row.id: {
+            "id": public_id(Prefix.document, row.id),
+            "key": row.key,
+            "version": row.version,
+            "status": row.status.value,
+            "title": row.title,
+            "url": row.url,
+            "publisher": row.publisher,
+            "family": row.family,
+            "language": row.language,
+            "licence": row.licence,
+            "published_on": row.published_on.isoformat() if row.published_on else None,
+            "retrieved_on": row.retrieved_on.isoformat() if row.retrieved_on else None,
+            "sha256": row.sha256,
+            "length": row.length,
+            "passages": [
+                {
+                    "id": public_id(Prefix.passage, passage.id),
+                    "key": passage.key,
+                    "heading": passage.heading,
+                    "start": passage.start,
+                    "end": passage.end,
+                }
+                for passage in passages[row.id]
+            ],
+            "uncited": row.uncited,
+            "created_at": stamp(row.created_at),
+            "updated_at": stamp(row.updated_at),
+        }
+        for row in rows
+    }
+
+
+def vocabulary_record(row: StoredVocabulary) -> Record:
+    return {
+        "version": row.version,
+        "number": row.number,
+        "digest": row.digest,
+        "body": row.body,
+    }
+
+
+def _gather(session: Session, statement: Select[Any]) -> dict[int, list[tuple[Any, ...]]]:
+    """Rows by their first column."""
+    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for first, *rest in session.execute(statement):
+        found[first].append(tuple(rest))
+    return found

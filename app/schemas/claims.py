@@ -1,0 +1,193 @@
+"""Claims: what can be asked of their list, and what is answered."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.schemas.base import Out
+from app.schemas.conflicts import ConflictBrief
+from app.schemas.shared import (
+    MAX_VALUES,
+    QUESTIONS,
+    TYPES,
+    ConceptRef,
+    ConditionRef,
+    DocumentRef,
+    ListOut,
+    NameIn,
+    PageIn,
+    PassageRef,
+    Time,
+)
+from app.vocabulary import (
+    Certainty,
+    ClaimStatus,
+    Exclusivity,
+    Frequency,
+    Polarity,
+    Severity,
+    Verification,
+)
+
+
+class ClaimFilters(PageIn):
+    """A repeated key is OR, different keys are AND."""
+
+    condition: Annotated[
+        list[NameIn],
+        Field(max_length=MAX_VALUES, description="Slug or alias.", examples=[["milia"]]),
+    ] = []
+    type: Annotated[
+        list[Literal[*TYPES]],  # type: ignore[valid-type]
+        Field(max_length=MAX_VALUES, description="Claim type.", examples=[["cause"]]),
+    ] = []
+    question: Annotated[
+        list[Literal[*QUESTIONS]],  # type: ignore[valid-type]
+        Field(
+            max_length=MAX_VALUES,
+            description="What the claim answers; see `/vocabulary`.",
+            examples=[["cause.origin"]],
+        ),
+    ] = []
+    concept: Annotated[
+        list[NameIn],
+        Field(
+            max_length=MAX_VALUES,
+            description="The claim's value: key, label, synonym or CURIE of a concept.",
+            examples=[["laser treatment"]],
+        ),
+    ] = []
+    concept_narrower: Annotated[
+        bool,
+        Field(description="Whether `concept` takes narrower concepts in."),
+    ] = True
+    subject: Annotated[
+        list[NameIn],
+        Field(
+            max_length=MAX_VALUES,
+            description="What the claim is about, if not the condition itself: a concept.",
+            examples=[["laser-therapy"]],
+        ),
+    ] = []
+    polarity: Annotated[list[Polarity], Field(max_length=MAX_VALUES)] = []
+    conflict: Annotated[
+        bool | None,
+        Field(description="Whether the claim is flagged: in a conflict from disagreement upwards."),
+    ] = None
+    severity: Annotated[
+        list[Severity],
+        Field(max_length=MAX_VALUES, description="The strongest clash of the claim."),
+    ] = []
+    document: Annotated[
+        list[NameIn],
+        Field(max_length=MAX_VALUES, description="A citing document: id or key."),
+    ] = []
+    passage: Annotated[
+        list[NameIn],
+        Field(
+            max_length=MAX_VALUES,
+            description="A citing passage: id, or document key/passage key.",
+            examples=[["milia-syndrome/p2"]],
+        ),
+    ] = []
+
+
+class QuantityOut(Out):
+    """Either end may be open; a vague amount has only the words."""
+
+    low: float | None
+    high: float | None
+    unit: str | None
+    as_said: str
+
+
+class ScopeOut(Out):
+    """The cases or people that the claim is limited to; ages in years."""
+
+    population: ConceptRef | None
+    sex: ConceptRef | None
+    severity: ConceptRef | None
+    subtype: ConceptRef | None
+    body_site: ConceptRef | None
+    period: ConceptRef | None
+    age_low: float | None
+    age_high: float | None
+
+
+class CitationOut(Out):
+    """One passage saying the claim. `start` and `end` count Unicode code points from the start
+    of the document, half-open; where the text is not at hand there is a `locator` instead."""
+
+    id: Annotated[str, Field(examples=["CIT7"])]
+    document: DocumentRef
+    passage: PassageRef
+    start: int | None
+    end: int | None
+    quote: str | None
+    locator: str | None
+    certainty: Certainty
+    frequency: Frequency
+    exclusivity: Exclusivity
+    hedge: Annotated[str | None, Field(description="The words that hedge.")]
+    subject_words: Annotated[str | None, Field(description="What the passage calls the condition.")]
+    verification: Verification
+
+
+class ConflictRef(Out):
+    id: Annotated[str, Field(examples=["CNF3"])]
+    kind: str
+    severity: Annotated[Severity, Field(description="Of this claim's own clashes in it.")]
+
+
+class ClaimVersion(Out):
+    """A claim as one version had it, without what is computed."""
+
+    id: Annotated[str, Field(examples=["CLM42"])]
+    key: str
+    version: int
+    status: ClaimStatus
+    condition: ConditionRef
+    type: Annotated[str, Field(examples=["cause"])]
+    question: Annotated[str, Field(examples=["cause.origin"])]
+    statement: str
+    subject: Annotated[
+        ConceptRef | None,
+        Field(description="What the claim is about; null means the condition itself."),
+    ]
+    concept: ConceptRef | None
+    quantity: QuantityOut | None
+    words: str | None
+    polarity: Polarity
+    scope: ScopeOut | None
+    citations: list[CitationOut]
+    created_at: Time
+    updated_at: Time
+
+
+class ClaimOut(ClaimVersion):
+    """A claim with its value (one of concept, quantity, words), citations and flags."""
+
+    conflict: Annotated[bool, Field(description="True from disagreement upwards.")]
+    severity: Severity
+    conflicts: Annotated[list[ConflictRef], Field(description="Open conflicts that it is in.")]
+    passage_count: int
+    document_count: int
+
+
+class IncludedConflicts(Out):
+    conflicts: Annotated[
+        list[ConflictBrief],
+        Field(description="Every open conflict of the claims in `data`, with all its sides."),
+    ]
+
+
+class ClaimList(ListOut[ClaimOut]):
+    included: IncludedConflicts
+
+
+class OneClaim(ClaimOut):
+    included: IncludedConflicts
+
+
+class CitationList(Out):
+    data: list[CitationOut]

@@ -1,0 +1,116 @@
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.schemas.base import Out
+from app.schemas.shared import (
+    MAX_VALUES,
+    QUESTIONS,
+    ConceptRef,
+    ConditionRef,
+    ListOut,
+    NameIn,
+    PageIn,
+    Time,
+)
+from app.vocabulary import Polarity, Rule, Severity
+
+
+class ConflictFilters(PageIn):
+    """A repeated key is OR, different keys are AND."""
+
+    condition: Annotated[
+        list[NameIn],
+        Field(max_length=MAX_VALUES, description="Slug or alias.", examples=[["milia"]]),
+    ] = []
+    question: Annotated[
+        list[Literal[*QUESTIONS]],  # type: ignore[valid-type]
+        Field(max_length=MAX_VALUES, description="See `/vocabulary`.", examples=[["cause.origin"]]),
+    ] = []
+    subject: Annotated[list[NameIn], Field(max_length=MAX_VALUES, description="A concept.")] = []
+    rule: Annotated[list[Rule], Field(max_length=MAX_VALUES)] = []
+    severity: Annotated[
+        list[Severity],
+        Field(max_length=MAX_VALUES, description="The effective one."),
+    ] = []
+    conflict: Annotated[
+        bool | None,
+        Field(description="Whether it is flagged: from disagreement upwards."),
+    ] = None
+    status: Annotated[Literal["open", "closed"], Field(description="The open ones by default.")] = (
+        "open"
+    )
+
+
+class SideOut(Out):
+    """One answer: who gives it. Passages and documents by id, earliest first."""
+
+    label: str
+    question: str
+    polarity: Polarity
+    claims: list[str]
+    passages: list[str]
+    documents: list[str]
+
+
+class ClashOut(Out):
+    """Two sides that cannot both stand, by their place in `sides`, and what lowered it."""
+
+    sides: tuple[int, int]
+    severity: Severity
+    reasons: list[str]
+
+
+class ConflictSeverity(Out):
+    computed: Annotated[Severity, Field(description="What the rules say.")]
+    effective: Annotated[Severity, Field(description="What holds after a curator's decision.")]
+
+
+class ConflictBrief(Out):
+    """What is needed to show the other sides wherever one of them is shown."""
+
+    id: Annotated[str, Field(examples=["CNF3"])]
+    question: str
+    kind: str
+    severity: ConflictSeverity
+    explanation: str
+    sides: list[SideOut]
+
+
+class ConflictOut(Out):
+    """Claims of one condition that cannot all stand."""
+
+    id: Annotated[str, Field(examples=["CNF3"])]
+    key: str
+    version: int
+    status: Annotated[str, Field(examples=["open"])]
+    condition: ConditionRef
+    rule: Rule
+    kind: str
+    question: str
+    subject: ConceptRef | None
+    severity: ConflictSeverity
+    conflict: Annotated[bool, Field(description="True from disagreement upwards.")]
+    explanation: str
+    sides: list[SideOut]
+    clashes: list[ClashOut]
+    compatible: Annotated[
+        list[str],
+        Field(description="Claims whose broader value clashes with no side."),
+    ]
+    pivotal: Annotated[
+        list[str],
+        Field(description="Passages without which it would not be flagged."),
+    ]
+    scope_explained: Annotated[
+        list[tuple[str, str]],
+        Field(description="Pairs of claims that differ, but about cases that cannot be the same."),
+    ]
+    decision: None
+    vocabulary_version: int
+    created_at: Time
+    updated_at: Time
+
+
+class ConflictList(ListOut[ConflictOut]):
+    pass

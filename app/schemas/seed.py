@@ -1,0 +1,169 @@
+"""The seed file: concepts, conditions, documents with passages, claims with citations.
+
+Everything is referred to by its natural key. Offsets are Unicode code points, half-open,
+from the start of the document.
+"""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from app.schemas.base import In, Name, NaturalKey, Sentence, Slug, Verbatim, XrefIn
+from app.schemas.identities import claim_identity
+from app.vocabulary import Certainty, Exclusivity, Frequency, Polarity
+
+Offset = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Age = Annotated[float, Field(ge=0, le=150, strict=False)]
+# A file is text: enumerations and dates arrive as strings there, also in strict mode.
+Loose = Field(strict=False)
+
+
+class ConceptSeed(In):
+    key: Slug
+    label: Name
+    kind: Slug
+    description: Sentence | None = None
+    synonyms: Annotated[list[Name], Field(max_length=100)] = []
+    broader: Annotated[list[Slug], Field(max_length=20)] = []
+    xrefs: Annotated[list[XrefIn], Field(max_length=50)] = []
+
+
+class AliasSeed(In):
+    slug: Slug
+    name: Name
+
+
+class ConditionSeed(In):
+    slug: Slug
+    name: Name
+    description: Sentence | None = None
+    aliases: Annotated[list[AliasSeed], Field(max_length=50)] = []
+    xrefs: Annotated[list[XrefIn], Field(max_length=50)] = []
+
+
+class PassageSeed(In):
+    """A part of the document with one voice; the heading above it is not within its span."""
+
+    key: Slug
+    heading: Verbatim | None = None
+    start: Offset
+    end: Offset
+
+
+class UncitedSeed(In):
+    """A sentence that carries no claim, and why."""
+
+    start: Offset
+    end: Offset
+    reason: Sentence
+
+
+class DocumentSeed(In):
+    key: Slug
+    title: Name
+    url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://\S+$")] | None = None
+    publisher: Name | None = None
+    family: Slug | None = None
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] | None = None
+    licence: Name | None = None
+    published_on: Annotated[date | None, Loose] = None
+    retrieved_on: Annotated[date | None, Loose] = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    length: Offset | None = None
+    passages: Annotated[list[PassageSeed], Field(min_length=1, max_length=10_000)]
+    uncited: Annotated[list[UncitedSeed], Field(max_length=100_000)] = []
+
+
+class QuantitySeed(In):
+    """Either end may be open; a vague amount has only the words."""
+
+    low: Annotated[float | None, Loose] = None
+    high: Annotated[float | None, Loose] = None
+    unit: Name | None = None
+    as_said: Verbatim
+
+    @model_validator(mode="after")
+    def _ends_are_in_order(self) -> Self:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("low must not be above high")
+        if (self.low is not None or self.high is not None) and self.unit is None:
+            raise ValueError("a number needs a unit")
+        return self
+
+
+class ScopeSeed(In):
+    population: Slug | None = None
+    age_low: Age | None = None
+    age_high: Age | None = None
+    sex: Slug | None = None
+    severity: Slug | None = None
+    subtype: Slug | None = None
+    body_site: Slug | None = None
+    period: Slug | None = None
+
+
+class CitationSeed(In):
+    """``passage`` is ``<document key>/<passage key>``. A span with its quote, or a locator."""
+
+    passage: Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", max_length=161)]
+    start: Offset | None = None
+    end: Offset | None = None
+    quote: Verbatim | None = None
+    locator: Verbatim | None = None
+    certainty: Annotated[Certainty, Loose] = Certainty.asserted
+    frequency: Annotated[Frequency, Loose] = Frequency.unspecified
+    exclusivity: Annotated[Exclusivity, Loose] = Exclusivity.unspecified
+    hedge: Verbatim | None = None
+    subject_words: Verbatim | None = None
+
+    @model_validator(mode="after")
+    def _points_somewhere(self) -> Self:
+        span = (self.start, self.end, self.quote)
+        if any(part is None for part in span) and any(part is not None for part in span):
+            raise ValueError("start, end and quote stand together")
+        if self.quote is None:
+            if self.locator is None:
+                raise ValueError("either a span with its quote, or a locator, is needed")
+        elif (self.end or 0) - (self.start or 0) != len(self.quote):
+            raise ValueError("end - start is not the length of the quote in code points")
+        return self
+
+
+class ClaimSeed(In):
+    key: NaturalKey
+    condition: Slug
+    subject: Slug | None = None
+    question: Annotated[str, Field(max_length=80)]
+    statement: Sentence
+    concept: Slug | None = None
+    quantity: QuantitySeed | None = None
+    words: Sentence | None = None
+    polarity: Annotated[Polarity, Loose] = Polarity.affirms
+    scope: ScopeSeed = ScopeSeed()
+    citations: Annotated[list[CitationSeed], Field(min_length=1, max_length=1_000)]
+
+    @model_validator(mode="after")
+    def _has_one_value(self) -> Self:
+        if sum(value is not None for value in (self.concept, self.quantity, self.words)) != 1:
+            raise ValueError("exactly one of concept, quantity and words is needed")
+        return self
+
+    @property
+    def identity(self) -> str:
+        return claim_identity(
+            condition=self.condition,
+            subject=self.subject,
+            question=self.question,
+            value=self.model_dump(mode="json", include={"concept", "quantity", "words"}),
+            polarity=self.polarity.value,
+            scope=self.scope.model_dump(mode="json"),
+        )
+
+
+class Seed(In):
+    format: Literal["claimbase-seed/1"]
+    concepts: Annotated[list[ConceptSeed], Field(max_length=100_000)]
+    conditions: Annotated[list[ConditionSeed], Field(max_length=10_000)]
+    documents: Annotated[list[DocumentSeed], Field(max_length=100_000)]
+    claims: Annotated[list[ClaimSeed], Field(max_length=1_000_000)]

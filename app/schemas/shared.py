@@ -1,0 +1,85 @@
+"""Parts that several answers have in common."""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.base import Fit, Out
+from app.vocabulary import load_vocabulary
+
+T = TypeVar("T")
+Time = Annotated[
+    str,
+    Field(
+        description="UTC, ISO 8601 with microseconds and Z.",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
+        examples=["2026-11-22T18:00:00.000000Z"],
+    ),
+]
+
+
+TYPES = [row.key for row in load_vocabulary().types]
+QUESTIONS = [row.key for row in load_vocabulary().questions]
+MAX_VALUES = 50
+NameIn = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class PageIn(BaseModel):
+    """Where in a list to be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=100, description="Rows on a page.")] = 25
+    cursor: Annotated[
+        str | None,
+        Field(max_length=2_000, description="`page.next_cursor` of the page before, unchanged."),
+    ] = None
+
+
+class ConditionRef(Out):
+    slug: Annotated[str, Field(examples=["milia"])]
+    name: Annotated[str, Field(examples=["Milia"])]
+
+
+class ConceptRef(Out):
+    key: Annotated[str, Field(examples=["col17a1-mutation"])]
+    label: Annotated[str, Field(examples=["COL17A1 mutation"])]
+
+
+class DocumentRef(Out):
+    id: Annotated[str, Field(examples=["DOC1"])]
+    key: Annotated[str, Field(examples=["milia-syndrome"])]
+
+
+class PassageRef(Out):
+    id: Annotated[str, Field(examples=["PSG2"])]
+    key: Annotated[str, Field(examples=["p2"])]
+    heading: str | None
+
+
+class Xref(Out):
+    """An external identifier (CURIE) and how well it fits."""
+
+    id: Annotated[str, Field(examples=["HP:0001056"])]
+    fit: Fit
+
+
+class PageOut(Out):
+    limit: int
+    next_cursor: Annotated[str | None, Field(description="Opaque; null on the last page.")]
+    next: Annotated[str | None, Field(description="Address of the next page.")]
+
+
+class Meta(Out):
+    total: Annotated[int | None, Field(description="Rows of the whole list.")]
+    total_is_exact: bool
+    applied: Annotated[
+        dict[str, Any],
+        Field(description="The filters in force, as they were understood."),
+    ]
+
+
+class ListOut(Out, Generic[T]):
+    data: list[T]
+    page: PageOut
+    meta: Meta

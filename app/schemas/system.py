@@ -1,0 +1,41 @@
+from typing import Annotated
+
+from pydantic import Field
+
+from app.schemas.base import Out
+
+
+class LinkOut(Out):
+    href: str
+    title: str
+
+
+class Index(Out):
+    name: str
+    version: str
+    disclaimer: str
+    links: list[LinkOut]
+
+
+class ProblemPage(Out):
+    code: str
+    status: int
+    title: str
+    explanation: str
+
+
+class Alive(Out):
+    status: str
+
+
+class Ready(Out):
+    status: str
+    database: Annotated[str, Field(examples=["sqlite"])]
+    database_version: str
+    schema_revision: str
+    change: Annotated[int, Field(description="The number of the last change.")]
+
+
+class Version(Out):
+    name: str
+    version: str

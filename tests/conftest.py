@@ -1,0 +1,113 @@
+"""Two migrated databases for the run, one empty and one with the milia seed.
+
+Every test works in a transaction that is rolled back. The databases are SQLite files, or
+made on the server that ``CLAIMBASE_TEST_DATABASE_URL`` names.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.commands.vocabularies import store_vocabulary
+from app.commands.changes import ChangeDraft, finish_change
+from app.config import Settings
+from app.db import Sessions, make_sessions
+from app.main import create_app
+from app.startup import seed_database
+from app.vocabulary import load_vocabulary
+from tests.databases import migrated_engine, new_database
+
+ROOT = Path(__file__).parent.parent
+SEED_FILE = ROOT / "data" / "seed.json"
+
+
+@pytest.fixture(scope="session")
+def empty_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A base with the vocabulary and nothing else."""
+    engine = migrated_engine(new_database("empty", tmp_path_factory.mktemp("db")))
+    with make_sessions(engine).write.begin() as session:
+        draft = ChangeDraft("seed", "seed", "seed", "The vocabulary.")
+        store_vocabulary(session, load_vocabulary(), draft)
+        finish_change(session, draft)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def milia_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A base with the seed."""
+    engine = migrated_engine(new_database("milia", tmp_path_factory.mktemp("db")))
+    seed_database(make_sessions(engine), SEED_FILE)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def rolled_back(engine: Engine) -> Iterator[Sessions]:
+    """Sessions whose commits are savepoints of one transaction that is never committed."""
+    with engine.connect() as connection, connection.begin() as transaction:
+        factory = sessionmaker(
+            connection,
+            expire_on_commit=False,
+            join_transaction_mode="create_savepoint",
+        )
+        yield Sessions(read=factory, write=factory)
+        transaction.rollback()
+
+
+@pytest.fixture
+def sessions(empty_engine: Engine) -> Iterator[Sessions]:
+    """Sessions on the empty base."""
+    with rolled_back(empty_engine) as sessions:
+        yield sessions
+
+
+@pytest.fixture
+def session(sessions: Sessions) -> Iterator[Session]:
+    with sessions.write() as session:
+        yield session
+
+
+@pytest.fixture
+def client(sessions: Sessions) -> Iterator[TestClient]:
+    """A client of the empty base."""
+    with TestClient(create_app(Settings(), sessions=sessions)) as client:
+        yield client
+
+
+@pytest.fixture
+def milia_sessions(milia_engine: Engine) -> Iterator[Sessions]:
+    with rolled_back(milia_engine) as sessions:
+        yield sessions
+
+
+@pytest.fixture
+def milia_session(milia_sessions: Sessions) -> Iterator[Session]:
+    with milia_sessions.write() as session:
+        yield session
+
+
+@pytest.fixture
+def milia(milia_sessions: Sessions) -> Iterator[TestClient]:
+    """A client of the base with the seed."""
+    app = create_app(Settings(), sessions=milia_sessions)
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def statements(milia_engine: Engine) -> Iterator[list[str]]:
+    """Every SQL statement sent to the seeded base; clear it before the part at issue."""
+    sent: list[str] = []
+
+    def record(*args: object) -> None:
+        sent.append(str(args[2]))
+
+    event.listen(milia_engine, "before_cursor_execute", record)
+    yield sent
+    event.remove(milia_engine, "before_cursor_execute", record)

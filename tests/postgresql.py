@@ -1,0 +1,73 @@
+"""``python -m tests.postgresql``: pytest on a PostgreSQL server that lives for the run.
+
+The server's own binaries are used, as the user postgres where we are root (PostgreSQL
+refuses to run as root). It listens on a free loopback port and is stopped at the end.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def find_binaries() -> Path:
+    """The folder of the newest installed server."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: p.parts[-3])
+    on_path = shutil.which("initdb")
+    if found:
+        return found[-1].parent
+    if on_path:
+        return Path(on_path).resolve().parent
+    raise SystemExit("No PostgreSQL server is installed (Debian: apt-get install postgresql).")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """The URL of a new server with a superuser and without a password, on loopback only."""
+    binaries = find_binaries()
+    is_root = os.geteuid() == 0
+    as_postgres = ["runuser", "-u", "postgres", "--"] if is_root else []
+    folder = Path(tempfile.mkdtemp(prefix="claimbase-pg-"))
+    if is_root:
+        shutil.chown(folder, "postgres", "postgres")
+    data, port = folder / "data", _free_port()
+
+    def run(*words: str | Path) -> None:
+        command = [*as_postgres, *map(str, words)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603
+
+    try:
+        run(binaries / "initdb", "-D", data, "-U", "claimbase", "-A", "trust", "-E", "UTF8",
+            "--no-sync", "--locale=C.UTF-8")
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} "
+            "-c fsync=off -c max_connections=200"
+        )
+        run(binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+        yield f"postgresql+psycopg://claimbase@127.0.0.1:{port}/postgres"
+        run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    with running_server() as url:
+        environment = os.environ | {"CLAIMBASE_TEST_DATABASE_URL": url}
+        command = [sys.executable, "-m", "pytest", *arguments]
+        return subprocess.run(command, check=False, env=environment).returncode  # noqa: S603
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,22 +1,36 @@
+# All set-up is a matter of Python 3.11+ and make: the first call of a target makes .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# Twice quiet: only what goes wrong is said.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
+PYTEST_OPTIONS := -n auto --dist loadgroup
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
+
+# The texts that citations are compared with. They are not part of this repository.
+CLAIMBASE_SOURCES ?= ../shared/sources
+SOURCE := $(CLAIMBASE_SOURCES)/milia-syndrome.txt
+
 .DEFAULT_GOAL := help
-.PHONY: help run seed test check format lint types layers openapi lock image-dry test-postgresql
+.PHONY: help run seed verify test test-postgresql check lint types layers format openapi lock
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Claimbase needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv .venv
+		{ echo "Claimbase needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "No .venv could be made (Debian: apt-get install python3-venv)" >&2; exit 1; }
 
 .venv/.runtime: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "Installing into .venv; this is done once and again when requirements.txt changes."
+	@$(PIP) -r requirements.txt
 	@touch $@
 
 .venv/.development: requirements-dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "Installing into .venv; this is done once and again when requirements-dev.txt changes."
+	@$(PIP) -r requirements-dev.txt
 	@touch $@ .venv/.runtime
 
 run: .venv/.runtime ## Install, make the database, load the seed, serve
@@ -25,28 +39,42 @@ run: .venv/.runtime ## Install, make the database, load the seed, serve
 seed: .venv/.runtime ## Make or migrate the database and load the seed
 	@$(BIN)/python -m app seed
 
+verify: .venv/.runtime ## Load the seed into a new base and compare it with the document's text
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	export CLAIMBASE_DATABASE_URL="sqlite:///$$folder/verify.db" && \
+	$(BIN)/python -m app seed && \
+	if [ -f "$(SOURCE)" ]; then \
+		$(BIN)/python -m app check --document "milia-syndrome=$(SOURCE)"; \
+	else \
+		$(BIN)/python -m app check && \
+		echo "SKIPPED: citations were not compared, there is no $(SOURCE); set CLAIMBASE_SOURCES"; \
+	fi
+
 test: .venv/.development ## Install and run the tests; T=tests/api for some
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(T)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(T)
 
 test-postgresql: .venv/.development ## The tests on a PostgreSQL that is started for them
-	$(BIN)/python -m tests.postgresql -n auto --dist loadgroup $(T)
+	$(BIN)/python -m tests.postgresql $(PYTEST_OPTIONS) $(T)
 
-check: .venv/.development ## Format, lint, types, layers, tests: before every commit
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+check: lint types layers test ## The gate: format, lint, types, layers, tests
+
+lint: .venv/.development ## Format and lint, without changing a file
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+
+types: .venv/.development ## Types, strictly
+	$(BIN)/python -m mypy
+
+layers: .venv/.development ## Who may import whom
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 format: .venv/.development ## Rewrite to house style
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
 
 openapi: .venv/.development ## Accept a changed API into docs/openapi.json
-	$(BIN)/python -m app openapi > docs/openapi.json
+	@$(BIN)/python -m app openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
-lock: ## Pin all dependencies anew, with hashes and without addresses (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header -o requirements.txt pyproject.toml
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header -o requirements-dev.txt --group dev pyproject.toml
+lock: ## Pin what pyproject.toml asks for; UPGRADE=1 for the newest of everything (needs uv)
+	$(UV_COMPILE) -o requirements.txt pyproject.toml
+	$(UV_COMPILE) -c requirements.txt -o requirements-dev.txt --group dev pyproject.toml

@@ -53,6 +53,7 @@ def answer_page(
     page: Page,
     *,
     included: Mapping[str, Any] | None = None,
+    facets: Mapping[str, Any] | None = None,
 ) -> Response:
     """A list in its envelope; the next page stands in ``page.next`` and in ``Link``."""
     next_address = None
@@ -68,6 +69,8 @@ def answer_page(
             "applied": page.applied,
         },
     }
+    if facets is not None:
+        body["facets"] = facets
     if included is not None:
         body["included"] = included
     return answer(request, body, links={"next": next_address} if next_address else None)

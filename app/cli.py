@@ -88,7 +88,7 @@ def serve() -> None:
         _announce(listening, settings)
         server = uvicorn.Server(config)
         if settings.workers > 1:
-            Multiprocess(config, target=server.run, sockets=[listening]).run()
+            Multiprocess(config, sockets=[listening]).run()
         else:
             server.run(sockets=[listening])
         if not server.started and settings.workers == 1:

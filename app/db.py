@@ -1,6 +1,8 @@
 """Engines and sessions. Only composition roots, ``app.deps`` and migrations import this."""
 
 import os
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,9 +11,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import QueuePool
 
 try:
-    from pysqlite3 import dbapi2 as sqlite_driver
+    from pysqlite3 import dbapi2 as _driver
 except ImportError:  # no wheel for this platform
-    import sqlite3 as sqlite_driver
+    import sqlite3 as _driver
+
+sqlite_driver: Any = _driver
 
 BUSY_TIMEOUT_MS = 5_000
 # Versions before it can corrupt a file in WAL mode that several connections write.
@@ -51,7 +55,7 @@ def make_sessions(engine: Engine) -> Sessions:
     # A SQLite writer takes its lock at BEGIN and waits its turn. Taken later, after
     # a read, the lock fails at once with "database is locked".
     return Sessions(
-        read=sessionmaker(engine, expire_on_commit=False),
+        read=sessionmaker(_reading(engine), expire_on_commit=False),
         write=sessionmaker(writing(engine), expire_on_commit=False),
     )
 
@@ -59,6 +63,17 @@ def make_sessions(engine: Engine) -> Sessions:
 def writing(engine: Engine) -> Engine:
     """The engine with its transactions begun as a writer's."""
     return engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+
+def _reading(engine: Engine) -> Engine:
+    """The engine with one snapshot for all statements of a transaction.
+
+    SQLite has it anyway. PostgreSQL would show each statement what was committed before
+    it, so that an answer could show one side of a conflict without the other.
+    """
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def create_sqlite_file(url: str) -> None:
@@ -73,11 +88,22 @@ def create_sqlite_file(url: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     os.close(descriptor)
-    connection = sqlite_driver.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-    finally:
-        connection.close()
+    with closing(sqlite_driver.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+        _set_wal(connection)
+
+
+def _set_wal(connection: Any) -> None:
+    """Two that set it at once do not wait for each other: one is told "locked" and tries again."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite_driver.OperationalError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

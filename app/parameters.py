@@ -3,6 +3,7 @@
 What is known is what the OpenAPI document describes, so that the two cannot differ.
 """
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -10,6 +11,8 @@ from fastapi import FastAPI, Request
 
 from app.errors import InvalidRequestError
 from app.problems import did_you_mean
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}")
 
 
 def refuse_unknown_parameters(request: Request) -> None:
@@ -25,14 +28,18 @@ def refuse_unknown_parameters(request: Request) -> None:
             code, detail = "repeated_parameter", "This parameter is given once."
         else:
             continue
-        shown = name if name in known else None
-        errors.append({"in": "query", "parameter": shown, "code": code, "detail": detail})
+        errors.append({"in": "query", "parameter": _shown(name), "code": code, "detail": detail})
     if errors:
         raise InvalidRequestError(
             "The request has parameters that this address does not know, or one twice; "
             "`errors` names the places.",
             errors=errors,
         )
+
+
+def _shown(name: str) -> str | None:
+    """A name that looks like one is repeated in the answer, anything else is not."""
+    return name if _NAME.fullmatch(name) else None
 
 
 def _known_parameters(app: FastAPI, path: str, method: str) -> dict[str, bool] | None:

@@ -8,10 +8,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from app.commands.seed import is_loaded, load_seed, seed_digest
+from app.commands.seed import is_loaded, load_seed, lock_seed, seed_digest
 from app.commands.seed_reports import SeedReport
 from app.config import ROOT
 from app.db import (
@@ -46,9 +46,12 @@ def open_database(url: str) -> Engine:
     except (sqlite_driver.Error, sqlite3.Error) as error:
         raise StartupError(f"The file {path} cannot be used as a database: {error}.") from error
     except DatabaseError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise StartupError(f"The database cannot be reached: {reason}.") from error
+        raise StartupError(f"The database cannot be reached: {_reason(error)}.") from error
     return engine
+
+
+def _reason(error: DatabaseError) -> str:
+    return str(error.orig).strip().split("\n", 1)[0].rstrip(".")
 
 
 def migrate(engine: Engine) -> None:
@@ -77,11 +80,18 @@ def seed_database(sessions: Sessions, seed_file: Path) -> SeedReport | None:
         raise StartupError(f"The seed {seed_file} cannot be read: {error.strerror}.") from error
     digest = seed_digest(content, vocabulary)
     with sessions.read() as session:
-        if is_loaded(session, digest):
+        if _is_current(session, digest, vocabulary):
             return None
     seed = read_seed(content, vocabulary)
     with sessions.write.begin() as session:
+        lock_seed(session)
+        if _is_current(session, digest, vocabulary):  # another process loaded it meanwhile
+            return None
         return load_seed(session, seed, vocabulary, digest=digest)
+
+
+def _is_current(session: Session, digest: str, vocabulary: Vocabulary) -> bool:
+    return is_loaded(session, digest) and stored_vocabulary_digest(session) == vocabulary.digest
 
 
 def prepare(url: str, seed_file: Path) -> SeedReport | None:
@@ -90,8 +100,8 @@ def prepare(url: str, seed_file: Path) -> SeedReport | None:
     try:
         migrate(engine)
         return seed_database(make_sessions(engine), seed_file)
-    except OperationalError as error:
-        raise StartupError(f"The database cannot be prepared: {error.orig}.") from error
+    except DatabaseError as error:
+        raise StartupError(f"The database cannot be prepared: {_reason(error)}.") from error
     finally:
         engine.dispose()
 
@@ -102,7 +112,7 @@ def refuse_foreign_base(session: Session, vocabulary: Vocabulary) -> None:
         current = MigrationContext.configure(session.connection()).get_current_revision()
         stored = stored_vocabulary_digest(session) if current == _head() else None
     except DatabaseError as error:
-        raise StartupError(f"The database cannot be read: {error.orig}.") from error
+        raise StartupError(f"The database cannot be read: {_reason(error)}.") from error
     if current != _head():
         raise StartupError(
             "The database's schema is not this release's: run `python -m app seed`, "

@@ -197,7 +197,11 @@ class Vocabulary(_Row):
         _require_unique("questions", [row.key for row in self.questions])
         _require_unique(
             "opposed, exclusions and disjoint",
-            [row.key for row in (*self.opposed, *self.exclusions, *self.disjoint)],
+            [
+                *(row.key for row in self.opposed),
+                *(row.key for row in self.exclusions),
+                *(row.key for row in self.disjoint),
+            ],
         )
         if {row.key for row in self.policies} != set(Policy):
             raise ValueError("policies: there has to be one row for each policy")

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.commands.vocabularies import store_vocabulary
 from app.commands.changes import ChangeDraft, finish_change
+from app.commands.vocabularies import store_vocabulary
 from app.config import Settings
 from app.db import Sessions, make_sessions
 from app.main import create_app

@@ -49,8 +49,19 @@ def running_server() -> Iterator[str]:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603
 
     try:
-        run(binaries / "initdb", "-D", data, "-U", "claimbase", "-A", "trust", "-E", "UTF8",
-            "--no-sync", "--locale=C.UTF-8")
+        run(
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "claimbase",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C.UTF-8",
+        )
         options = (
             f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} "
             "-c fsync=off -c max_connections=200"

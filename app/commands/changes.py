@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.models import Change, Revision
@@ -48,14 +48,14 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     session.flush()
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHANGE_LOCK})
-    last = session.execute(select(func.max(Change.number), func.max(Change.at))).one()
-    number = (last[0] or 0) + 1
+    last = session.scalar(select(Change).order_by(Change.number.desc()).limit(1))
+    number = last.number + 1 if last else 1
     session.execute(
         insert(Change),
         {
             "number": number,
             # A clock set back must not put a later change before an earlier one.
-            "at": max(utc_now(), last[1]) if last[1] else utc_now(),
+            "at": max(utc_now(), last.at) if last else utc_now(),
             "origin": draft.origin,
             "actor": draft.actor,
             "action": draft.action,

@@ -50,7 +50,8 @@ def refresh_conflicts(
             _write(row, {"status": CLOSED})
             changed.append((row, "conflict.closed"))
     session.flush()
-    _write_claims_of(session, [row for row, _ in changed], computed)
+    opened = [row for row, _ in changed if row.key not in stored]
+    _write_claims_of(session, [*stored.values(), *opened], computed)
     _write_flags(session, condition_id, severities)
     _record(session, draft, changed)
 
@@ -67,13 +68,30 @@ def _write_claims_of(
     rows: list[Conflict],
     computed: dict[str, ComputedConflict],
 ) -> None:
-    ids = [row.id for row in rows]
-    session.execute(delete(ConflictClaim).where(ConflictClaim.conflict_id.in_(ids)))
+    """Make the claims of these conflicts what was computed.
+
+    They can change where their conflict does not: it keeps its severity when one of several
+    claims on a side is held less firmly.
+    """
+    wanted = {
+        row.id: set(computed[row.key].claims) if row.status == OPEN else set() for row in rows
+    }
+    stored: dict[int, set[tuple[int, int, Severity]]] = {id_: set() for id_ in wanted}
+    for id_, claim, side, severity in session.execute(
+        select(
+            ConflictClaim.conflict_id,
+            ConflictClaim.claim_id,
+            ConflictClaim.side,
+            ConflictClaim.severity,
+        ).where(ConflictClaim.conflict_id.in_(wanted)),
+    ):
+        stored[id_].add((claim, side, severity))
+    differing = [id_ for id_ in wanted if wanted[id_] != stored[id_]]
+    session.execute(delete(ConflictClaim).where(ConflictClaim.conflict_id.in_(differing)))
     members = [
-        {"conflict_id": row.id, "claim_id": claim, "side": side, "severity": severity}
-        for row in rows
-        if row.status == OPEN
-        for claim, side, severity in computed[row.key].claims
+        {"conflict_id": id_, "claim_id": claim, "side": side, "severity": severity}
+        for id_ in differing
+        for claim, side, severity in sorted(wanted[id_])
     ]
     if members:
         session.execute(insert(ConflictClaim), members)

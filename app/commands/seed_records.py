@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
 from app.commands.seed_reports import SeedReport
+from app.commands.vocabularies import RETYPED
 from app.models import (
     Change,
     Citation,
@@ -49,6 +50,7 @@ from app.text import folded
 from app.vocabulary import ClaimStatus, ScopePart, Verification, Vocabulary
 
 RowT = TypeVar("RowT")
+FOLDED = 400  # what the column holds: one letter can fold to eighteen
 
 
 class SeedWriter:
@@ -73,14 +75,20 @@ class SeedWriter:
         rows = session.scalars(select(SeedRecord))
         self._known = {(row.record_type, row.key): row for row in rows}
         self._seen: set[tuple[str, str]] = set()
+        self._verified: set[str] = set()
 
     def write(self, seed: Seed) -> set[int]:
         """Write all of it; the ids of the conditions whose conflicts it touches."""
         concepts_changed = self._write_concepts(seed.concepts)
         self._write_conditions(seed.conditions)
-        documents_changed = self._write_documents(seed.documents)
-        touched = self._write_claims(seed.claims)
-        if concepts_changed or documents_changed:
+        documents = self._fill_documents(seed.documents)
+        self._verified = {document.key for document in seed.documents if document.verified}
+        claims = self._fill_claims(seed.claims)
+        self._drop_passages(documents)
+        self._finish("document", documents, document_records)
+        self._finish("claim", claims, claim_records)
+        touched = {row.condition_id for row, _ in claims}
+        if concepts_changed or documents:
             touched = set(self._session.scalars(select(Condition.id)))
         self._report.missing = sorted(
             f"{record_type} {key}" for record_type, key in self._known.keys() - self._seen
@@ -91,7 +99,9 @@ class SeedWriter:
         rows = self._rows(Concept, Concept.key, [part.key for part in parts], _CONCEPT_LOADS)
         changed = []
         for part in parts:
-            row = self._row_to_write("concept", part.key, part, rows, lambda: Concept(version=1, broader=[]))
+            row = self._row_to_write(
+                "concept", part.key, part, rows, lambda: Concept(version=1, broader=[])
+            )
             if row is None:
                 continue
             row.key, row.label, row.kind = part.key, part.label, part.kind
@@ -101,7 +111,7 @@ class SeedWriter:
                 for position, xref in _unique_xrefs(part.xrefs)
             ]
             row.synonyms = [
-                ConceptSynonym(term=term, folded=folded(term), position=position)
+                ConceptSynonym(term=term, folded=folded(term)[:FOLDED], position=position)
                 for position, term in enumerate(part.synonyms)
             ]
             changed.append((row, part))
@@ -131,10 +141,10 @@ class SeedWriter:
             changed.append((row, part))
         self._finish("condition", changed, condition_records)
 
-    def _write_documents(self, parts: Sequence[DocumentSeed]) -> bool:
+    def _fill_documents(self, parts: Sequence[DocumentSeed]) -> list[tuple[Document, DocumentSeed]]:
         keys = [part.key for part in parts]
         rows = self._rows(Document, Document.key, keys, _DOCUMENT_LOADS)
-        changed = []
+        changed: list[tuple[Document, DocumentSeed]] = []
         for part in parts:
             row = self._row_to_write("document", part.key, part, rows, lambda: Document(version=1))
             if row is None:
@@ -143,35 +153,72 @@ class SeedWriter:
                 setattr(row, name, getattr(part, name))
             row.uncited = [span.model_dump() for span in part.uncited]
             former = {passage.key: passage for passage in row.passages} if row.id else {}
-            row.passages = [
-                _filled(former.get(p.key) or Passage(), p.model_dump() | {"position": position})
-                for position, p in enumerate(part.passages, start=1)
+            passages = [
+                _filled(former.pop(p.key, None) or Passage(), p.model_dump()) for p in part.passages
             ]
+            # Those that the seed dropped stay until their citations are gone.
+            row.passages = [*passages, *former.values()]
+            for position, passage in enumerate(row.passages, start=1):
+                passage.position = position
             changed.append((row, part))
-        self._finish("document", changed, document_records)
-        return bool(changed)
+        self._session.flush()
+        return changed
 
-    def _write_claims(self, parts: Sequence[ClaimSeed]) -> set[int]:
+    def _drop_passages(self, changed: Sequence[tuple[Document, DocumentSeed]]) -> None:
+        """Remove the passages that the seed dropped, except those that a claim still cites."""
+        self._session.flush()
+        for row, part in changed:
+            wanted = {passage.key for passage in part.passages}
+            for passage in [passage for passage in row.passages if passage.key not in wanted]:
+                cited = select(exists().where(Citation.passage_id == passage.id))
+                if self._session.scalar(cited):
+                    self._report.left.append(f"passage {row.key}/{passage.key}")
+                else:
+                    row.passages.remove(passage)
+
+    def _fill_claims(self, parts: Sequence[ClaimSeed]) -> list[tuple[Claim, ClaimSeed]]:
         rows = self._rows(Claim, Claim.key, [part.key for part in parts], _CLAIM_LOADS)
         names = _Names(self._session)
-        live = self._identities()
-        changed = []
+        wanted: dict[str, ClaimSeed] = {}
         for part in parts:
-            if live.get(part.identity, part.key) != part.key:
+            if not self._may_write("claim", part.key, part, rows):
+                continue
+            if all(map(names.holds, part.citations)):
+                wanted[part.key] = part
+            else:  # people changed the document: it is not as the seed says
                 self._leave("claim", part.key)
-                continue
-            row = self._row_to_write("claim", part.key, part, rows, _new_claim)
-            if row is None:
-                continue
+        self._leave_those_under_other_keys(wanted)
+        self._release_identities(wanted, rows)
+        changed = []
+        for part in wanted.values():
+            row = self._begin(part.key, rows, _new_claim)
             self._fill_claim(row, part, names)
             changed.append((row, part))
-        self._finish("claim", changed, claim_records)
-        return {row.condition_id for row, _ in changed}
+        return changed
 
-    def _identities(self) -> dict[str, str]:
-        """Identity -> key of the claims that are not withdrawn."""
+    def _leave_those_under_other_keys(self, wanted: dict[str, ClaimSeed]) -> None:
+        """Take out what exists under another key, unless the seed makes that something else."""
         rows = self._session.execute(select(Claim.identity, Claim.key).where(LIVE_CLAUSE))
-        return {identity: key for identity, key in rows}  # noqa: C416 - rows are not pairs to mypy
+        live = dict(rows.all())
+        identities = {key: part.identity for key, part in wanted.items()}
+        while blocked := [
+            key
+            for key in wanted
+            if (holder := live.get(identities[key], key)) != key and holder not in wanted
+        ]:
+            for key in blocked:
+                self._leave("claim", key)
+                del wanted[key]
+
+    def _release_identities(
+        self, wanted: Mapping[str, ClaimSeed], rows: Mapping[str, Claim]
+    ) -> None:
+        """Let claims exchange identities, which no two may hold even for a moment."""
+        for key, part in wanted.items():
+            row = rows.get(key)
+            if row is not None and row.identity != part.identity:
+                row.identity = f"moving {row.id}"
+        self._session.flush()
 
     def _fill_claim(self, row: Claim, part: ClaimSeed, names: "_Names") -> None:
         row.key, row.question, row.statement = part.key, part.question, part.statement
@@ -191,12 +238,15 @@ class SeedWriter:
             setattr(row, f"{scope_part.value}_id", names.concepts[key])
         row.age_low, row.age_high = part.scope.age_low, part.scope.age_high
         row.identity = part.identity
+        row.passage_count = len({cited.passage for cited in part.citations})
+        row.document_count = len({c.passage.partition("/")[0] for c in part.citations})
         former = {_citation_content(citation): citation for citation in row.citations}
         row.citations = []
         for position, cited in enumerate(part.citations, start=1):
-            fresh = _filled(Citation(), _citation_fields(cited, names.passages))
+            is_verified = cited.passage.partition("/")[0] in self._verified
+            fresh = _filled(Citation(), _citation_fields(cited, names.passages, is_verified))
             kept = former.get(_citation_content(fresh), fresh)
-            kept.position = position
+            kept.position, kept.verification = position, fresh.verification
             row.citations.append(kept)
 
     def _rows(
@@ -219,32 +269,49 @@ class SeedWriter:
         create: Callable[[], Any],
     ) -> Any:
         """The row that the part is to be written to, or None where it is left alone."""
+        if not self._may_write(record_type, key, part, rows):
+            return None
+        return self._begin(key, rows, create)
+
+    def _may_write(
+        self, record_type: str, key: str, part: BaseModel, rows: Mapping[str, Any]
+    ) -> bool:
+        """Whether the part is new, or differs and its record is the seed's own."""
         self._seen.add((record_type, key))
         known = self._known.get((record_type, key))
         row = rows.get(key)
         if row is None:
-            row = rows[key] = create()
-            row.created_at = row.updated_at = self._now
-            self._session.add(row)
-            return row
-        if known is not None and known.digest == _digest(part):
-            return None
+            return True
+        if known is not None and known.digest == self._digest(part):
+            return False
         if known is None or not self._is_the_seeds(record_type, row):
             self._leave(record_type, key)
-            return None
+            return False
+        return True
+
+    def _begin(self, key: str, rows: dict[str, Any], create: Callable[[], Any]) -> Any:
+        row = rows.get(key)
+        if row is None:
+            row = rows[key] = create()
+            row.created_at = self._now
+            self._session.add(row)
+        else:
+            row.version += 1
         row.updated_at = self._now
-        row.version += 1
         return row
 
     def _is_the_seeds(self, record_type: str, row: Any) -> bool:
+        """Whether what the record says now was written by the seed."""
         origin = self._session.scalar(
             select(Change.origin)
             .join(Revision, Revision.change == Change.number)
             .where(
                 Revision.record_type == record_type,
                 Revision.record_id == row.id,
-                Revision.version == row.version,
-            ),
+                Revision.action != RETYPED,
+            )
+            .order_by(Revision.version.desc())
+            .limit(1),
         )
         return origin == "seed"
 
@@ -285,7 +352,15 @@ class SeedWriter:
         if known is None:
             known = SeedRecord(record_type=record_type, key=key)
             self._session.add(known)
-        known.record_id, known.digest = row.id, _digest(part)
+        known.record_id, known.digest = row.id, self._digest(part)
+
+    def _digest(self, part: BaseModel) -> str:
+        """Of all that the seed says of a record; a document says what its citations are worth."""
+        content = part.model_dump(mode="json")
+        if isinstance(part, ClaimSeed):
+            cited = {citation.passage.partition("/")[0] for citation in part.citations}
+            content["verified"] = sorted(cited & self._verified)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class _Names:
@@ -293,16 +368,22 @@ class _Names:
 
     def __init__(self, session: Session) -> None:
         self.concepts: dict[str | None, int | None] = {None: None}
-        self.concepts |= dict(session.execute(select(Concept.key, Concept.id)).tuples().all())
-        self.conditions = dict(session.execute(select(Condition.slug, Condition.id)).tuples().all())
-        self.passages = {
-            f"{document}/{passage}": id_
-            for document, passage, id_ in session.execute(
-                select(Document.key, Passage.key, Passage.id).join(
-                    Passage, Passage.document_id == Document.id
-                ),
-            )
-        }
+        self.concepts |= dict(session.execute(select(Concept.key, Concept.id)).all())
+        self.conditions = dict(session.execute(select(Condition.slug, Condition.id)).all())
+        self.passages: dict[str, int] = {}
+        self._spans: dict[str, tuple[int, int]] = {}
+        for document, passage in session.execute(
+            select(Document.key, Passage).join(Passage, Passage.document_id == Document.id),
+        ):
+            self.passages[f"{document}/{passage.key}"] = passage.id
+            self._spans[f"{document}/{passage.key}"] = (passage.start, passage.end)
+
+    def holds(self, cited: CitationSeed) -> bool:
+        """Whether the passage is there and the quote lies within it."""
+        if cited.passage not in self.passages:
+            return False
+        start, end = self._spans[cited.passage]
+        return cited.start is None or start <= cited.start < (cited.end or 0) <= end
 
 
 _CONCEPT_LOADS = [
@@ -344,12 +425,16 @@ def _new_claim() -> Claim:
     return Claim(version=1, status=ClaimStatus.published, citations=[])
 
 
-def _citation_fields(cited: CitationSeed, passages: dict[str, int]) -> dict[str, Any]:
+def _citation_fields(
+    cited: CitationSeed,
+    passages: dict[str, int],
+    is_verified: bool,
+) -> dict[str, Any]:
     fields = cited.model_dump(exclude={"passage"})
+    verified = is_verified and cited.quote is not None
     return fields | {
         "passage_id": passages[cited.passage],
-        # The seed's text is not at hand here: ``check --document`` compares it.
-        "verification": Verification.unverified,
+        "verification": Verification.verified if verified else Verification.unverified,
     }
 
 
@@ -371,8 +456,3 @@ def _condition_of(row: Any) -> int | None:
     if isinstance(row, Condition):
         return row.id
     return row.condition_id if isinstance(row, Claim) else None
-
-
-def _digest(part: BaseModel) -> str:
-    canonical = json.dumps(part.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()

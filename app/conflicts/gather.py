@@ -78,7 +78,18 @@ def _conflict(contest: Contest, clashes: Clashes, field: Field, condition: str) 
         ),
         fingerprint=fingerprint(contest.rule, (*contest.rows, *disjoint_rows), members),
         basis=tuple(sorted({citation.id for citation in citations})),
+        severities=_severities_of_claims(clashes),
     )
+
+
+def _severities_of_claims(clashes: Clashes) -> tuple[tuple[str, Severity], ...]:
+    verdicts: defaultdict[str, set[Verdict]] = defaultdict(set)
+    claims: dict[str, Claim] = {}
+    for _, claim, verdict in clashes.of_claims:
+        verdicts[claim.id].add(verdict)
+        claims[claim.id] = claim
+    in_order = sorted(claims.values(), key=claim_sort_key)
+    return tuple((claim.id, strongest(verdicts[claim.id]).severity) for claim in in_order)
 
 
 def _side_clashes(clashes: Clashes, sides: list[SideId]) -> tuple[SideClash, ...]:

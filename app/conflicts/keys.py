@@ -71,4 +71,4 @@ def _short_hash(content: Any) -> str:
 
 
 def _canonical(content: Any) -> str:
-    return json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return json.dumps(content, sort_keys=True)

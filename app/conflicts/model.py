@@ -111,6 +111,7 @@ class Conflict:
     would no longer be flagged or, if it is a tension, would be gone. ``scope_explained`` are
     pairs of claims that would clash if their scopes were not disjoint. ``fingerprint`` changes
     with what a decision judges, ``basis`` (citation ids) with every citation on a side.
+    ``severities``: the strongest clash of each claim in it, in reading order.
     """
 
     key: str
@@ -127,6 +128,7 @@ class Conflict:
     explanation: str
     fingerprint: str
     basis: tuple[str, ...]
+    severities: tuple[tuple[str, Severity], ...]
 
 
 @dataclass(frozen=True, slots=True)

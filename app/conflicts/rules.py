@@ -103,7 +103,7 @@ def polarity(field: Field) -> Iterator[Contest]:
 
 
 def known_unknown(field: Field) -> Iterator[Contest]:
-    """ "Unknown" against an asserted answer to a question that it covers."""
+    """The answer "unknown" against an asserted answer to a question that it covers."""
     for topic, affirmed in field.affirmed.items():
         if field.unknown not in affirmed:
             continue

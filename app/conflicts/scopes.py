@@ -60,9 +60,7 @@ class ScopeComparer:
         return Comparison(Relation.comparable if certain else Relation.uncertain)
 
     def _row_parts(self, row: DisjointRow, one: str, other: str) -> bool:
-        """Whether the row puts them under different values; one under both keeps them together."""
-        if self._concepts.are_related(one, other):
-            return False
+        """Whether the row puts them under different values, and under none together."""
         left = self._concepts.with_broader(one) & set(row.values)
         right = self._concepts.with_broader(other) & set(row.values)
         return bool(left) and bool(right) and not left & right

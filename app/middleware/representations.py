@@ -39,14 +39,15 @@ class RepresentationsMiddleware:
             elif not message.get("more_body", False):
                 await send({"type": "http.response.body", "body": b""})
 
-        await self.app(scope | {"method": "GET"}, receive, send_representation)
+        await self.app({**scope, "method": "GET"}, receive, send_representation)
 
 
 def _mark_encoding(headers: MutableHeaders) -> None:
     tag = headers.get("etag")
     if tag is None:
         return
-    headers.add_vary_header("Accept-Encoding")
+    if "accept-encoding" not in headers.get("vary", "").lower():
+        headers.add_vary_header("Accept-Encoding")
     encoding = headers.get("content-encoding")
     if encoding:
         headers["etag"] = f'{tag[:-1]}-{encoding}"'

@@ -55,6 +55,9 @@ class Model(DeclarativeBase):
     }
 
 
+UTC_ZONE = UTC
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -62,4 +65,12 @@ def utc_now() -> datetime:
 # SQLite numbers rows by themselves only where the key is spelled INTEGER.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 IntPK = Annotated[int, mapped_column(BigId, primary_key=True)]
-Key = Annotated[str, mapped_column(String(200))]
+
+
+def key_text(length: int) -> String:
+    """Text of keys: in the order of code points everywhere, as SQLite sorts by itself."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+Slug = Annotated[str, mapped_column(key_text(80))]
+Key = Annotated[str, mapped_column(key_text(200))]

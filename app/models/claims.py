@@ -16,7 +16,8 @@ class Claim(Model):
     ``subject`` is empty where the claim is about the condition itself. The value is one of
     concept, quantity (``quantity_as_said`` is always there for one) and words. ``identity``
     is a hash of condition, subject, question, value, polarity and scope. ``severity`` and
-    ``conflict`` are computed: those of its conflicts in force.
+    ``conflict`` are computed: those of its conflicts in force; the two counts are of distinct
+    citing passages and documents.
     """
 
     __tablename__ = "claims"
@@ -65,6 +66,8 @@ class Claim(Model):
     status: Mapped[ClaimStatus]
     conflict: Mapped[bool] = mapped_column(default=False)
     severity: Mapped[Severity] = mapped_column(default=Severity.none)
+    passage_count: Mapped[int] = mapped_column(default=0)
+    document_count: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import IntPK, Model
+from app.models.base import IntPK, Model, Slug
 
 
 class Concept(Model):
@@ -12,7 +12,7 @@ class Concept(Model):
     __tablename__ = "concepts"
 
     id: Mapped[IntPK]
-    key: Mapped[str] = mapped_column(String(80), unique=True)
+    key: Mapped[Slug] = mapped_column(unique=True)
     label: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(40), index=True)
     description: Mapped[str | None] = mapped_column(Text)

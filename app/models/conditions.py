@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import IntPK, Model
+from app.models.base import IntPK, Model, Slug
 
 
 class Condition(Model):
@@ -12,7 +12,7 @@ class Condition(Model):
     __tablename__ = "conditions"
 
     id: Mapped[IntPK]
-    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    slug: Mapped[Slug] = mapped_column(unique=True)
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=1)
@@ -36,7 +36,7 @@ class ConditionAlias(Model):
 
     __tablename__ = "condition_aliases"
 
-    slug: Mapped[str] = mapped_column(String(80), primary_key=True)
+    slug: Mapped[Slug] = mapped_column(primary_key=True)
     condition_id: Mapped[int] = mapped_column(
         ForeignKey("conditions.id", ondelete="CASCADE"),
         index=True,

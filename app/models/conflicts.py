@@ -4,7 +4,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import IntPK, Model
+from app.models.base import IntPK, Model, key_text
 from app.vocabulary import Severity
 
 
@@ -21,7 +21,7 @@ class Conflict(Model):
 
     id: Mapped[IntPK]
     condition_id: Mapped[int] = mapped_column(ForeignKey("conditions.id"))
-    key: Mapped[str] = mapped_column(String(400), unique=True)
+    key: Mapped[str] = mapped_column(key_text(400), unique=True)
     rule: Mapped[str] = mapped_column(String(40))
     kind: Mapped[str] = mapped_column(String(80))
     question: Mapped[str] = mapped_column(String(80), index=True)

@@ -4,7 +4,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import IntPK, Model
+from app.models.base import IntPK, Model, Slug
 from app.vocabulary import DocumentStatus
 
 
@@ -18,7 +18,7 @@ class Document(Model):
     __tablename__ = "documents"
 
     id: Mapped[IntPK]
-    key: Mapped[str] = mapped_column(String(80), unique=True)
+    key: Mapped[Slug] = mapped_column(unique=True)
     title: Mapped[str] = mapped_column(String(500))
     url: Mapped[str | None] = mapped_column(String(2000))
     publisher: Mapped[str | None] = mapped_column(String(200))
@@ -54,7 +54,7 @@ class Passage(Model):
 
     id: Mapped[IntPK]
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
-    key: Mapped[str] = mapped_column(String(80))
+    key: Mapped[Slug]
     position: Mapped[int]
     heading: Mapped[str | None] = mapped_column(String(500))
     start: Mapped[int]

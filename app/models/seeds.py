@@ -4,7 +4,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import BigId, IntPK, Model
+from app.models.base import BigId, IntPK, Key, Model
 
 
 class SeedLoad(Model):
@@ -31,6 +31,6 @@ class SeedRecord(Model):
     __tablename__ = "seed_records"
 
     record_type: Mapped[str] = mapped_column(String(16), primary_key=True)
-    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[Key] = mapped_column(primary_key=True)
     record_id: Mapped[int] = mapped_column(BigId)
     digest: Mapped[str] = mapped_column(String(64))

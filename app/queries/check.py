@@ -2,13 +2,26 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Change, Citation, Claim, Condition, Conflict, Document, Passage, Revision
+from app.models import (
+    Change,
+    Citation,
+    Claim,
+    Concept,
+    Condition,
+    Conflict,
+    ConflictClaim,
+    Document,
+    Passage,
+    Revision,
+    StoredVocabulary,
+)
 from app.queries.computed import compute_rows
-from app.vocabulary import Vocabulary
+from app.vocabulary import Severity, Vocabulary
 
 Say = Callable[[str], None]
 
@@ -59,9 +72,13 @@ def _conflict_faults(session: Session, vocabulary: Vocabulary, say: Say) -> list
                 ),
             )
         }
-        for key in computed.keys() ^ stored.keys():
-            faults.append(f"the conflict {key} is stored or computed, but not both")
-        for key in computed.keys() & stored.keys():
+        faults += [
+            f"the conflict {key} is stored or computed, but not both"
+            for key in sorted(computed.keys() ^ stored.keys())
+        ]
+        for key in sorted(computed.keys() & stored.keys()):
+            if _claims_of(session, stored[key].id) != sorted(computed[key].claims):
+                faults.append(f"the claims of the conflict {key} are not what the rules say")
             faults += [
                 f"{name} of the conflict {key} is not what the rules say"
                 for name, value in computed[key].columns.items()
@@ -70,14 +87,23 @@ def _conflict_faults(session: Session, vocabulary: Vocabulary, say: Say) -> list
         flags = session.execute(
             select(Claim.id, Claim.key, Claim.severity, Claim.conflict).where(
                 Claim.condition_id == condition_id,
-                Claim.id.in_(severities),
             ),
         )
         for id_, key, severity, conflict in flags:
-            if severity is not severities[id_] or conflict is not severity.is_conflict:
+            wanted = severities.get(id_, Severity.none)
+            if severity is not wanted or conflict is not wanted.is_conflict:
                 faults.append(f"the flags of the claim {key} are not what the rules say")
     say(f"{number} conflicts equal a fresh computation" if not faults else "conflicts differ")
     return faults
+
+
+def _claims_of(session: Session, conflict_id: int) -> list[tuple[int, int, Severity]]:
+    rows = session.execute(
+        select(ConflictClaim.claim_id, ConflictClaim.side, ConflictClaim.severity).where(
+            ConflictClaim.conflict_id == conflict_id,
+        ),
+    )
+    return sorted(rows.all())
 
 
 def _revision_faults(session: Session) -> list[str]:
@@ -85,12 +111,15 @@ def _revision_faults(session: Session) -> list[str]:
     numbers = session.execute(select(func.count(), func.max(Change.number))).one()
     if numbers[0] != (numbers[1] or 0):
         faults.append("the numbers of the changes have a gap")
-    for record_type, model in {
+    versioned: dict[str, Any] = {
         "claim": Claim,
         "conflict": Conflict,
         "document": Document,
         "condition": Condition,
-    }.items():
+        "concept": Concept,
+        "vocabulary": StoredVocabulary,
+    }
+    for record_type, model in versioned.items():
         latest = (
             select(Revision.record_id, func.max(Revision.version).label("version"))
             .where(Revision.record_type == record_type)

@@ -1,7 +1,6 @@
 """Reading claims: one, a version of one, a page of many."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,8 +9,6 @@ from app.errors import NotFoundError, WithdrawnError
 from app.identifiers import Prefix, parse_id, public_id
 from app.models import Claim, Conflict, ConflictClaim, Revision
 from app.queries.conflicts import conflict_briefs
-from app.queries.filters import compile_filters
-from app.queries.pages import Listing, Page, PageAt, read_slice
 from app.queries.records import Record, claim_records
 from app.vocabulary import ClaimStatus
 
@@ -46,33 +43,28 @@ def get_claim_version(session: Session, text: str) -> Record:
     return record
 
 
-def list_claims(
-    session: Session,
-    filters: Mapping[str, Any],
-    at: PageAt,
-) -> Page:
-    """A page of the public claims that fit, by id."""
-    listing = Listing("/claims", filters, Claim.id, Claim.id)
-    found = read_slice(session, listing, compile_filters(session, filters), at)
-    return Page.of(found, claim_bodies(session, found.ids), at, filters)
-
-
 def claim_bodies(session: Session, ids: Sequence[int]) -> list[Record]:
     """Claims as they are answered, in the order of ``ids``: records with what is computed."""
     records = claim_records(session, ids)
     flags = session.execute(
-        select(Claim.id, Claim.conflict, Claim.severity).where(Claim.id.in_(ids)),
+        select(
+            Claim.id,
+            Claim.conflict,
+            Claim.severity,
+            Claim.passage_count,
+            Claim.document_count,
+        ).where(Claim.id.in_(ids)),
     )
-    flag_of = {id_: (conflict, severity) for id_, conflict, severity in flags}
+    flag_of = {row.id: row for row in flags}
     conflicts = _conflict_refs(session, ids)
     return [
         records[id_]
         | {
-            "conflict": flag_of[id_][0],
-            "severity": flag_of[id_][1].value,
+            "conflict": flag_of[id_].conflict,
+            "severity": flag_of[id_].severity.value,
             "conflicts": conflicts.get(id_, []),
-            "passage_count": len({c["passage"]["id"] for c in records[id_]["citations"]}),
-            "document_count": len({c["document"]["id"] for c in records[id_]["citations"]}),
+            "passage_count": flag_of[id_].passage_count,
+            "document_count": flag_of[id_].document_count,
         }
         for id_ in ids
     ]

@@ -41,14 +41,14 @@ def compute_rows(
     ids = dict(
         session.execute(
             select(Concept.key, Concept.id).where(Concept.key.in_(list(subjects))),
-        ).tuples().all(),
+        ).all(),
     )
     rows = {
         conflict.key: ComputedConflict(
             columns=_columns(conflict, vocabulary)
             | {"subject_id": ids.get(conflict.subject or "")},
             claims=[
-                (_number(claim), side, result.severities[claim])
+                (_number(claim), side, dict(conflict.severities)[claim])
                 for side, listed in enumerate(conflict.sides)
                 for claim in listed.claims
             ],

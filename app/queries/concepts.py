@@ -10,7 +10,7 @@ from app.errors import NotFoundError
 from app.models import Claim, Concept, ConceptBroader
 from app.queries.filters import visible_claims
 from app.queries.names import nearest_names
-from app.queries.pages import Listing, Page, PageAt, read_slice
+from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, concept_records
 
 
@@ -51,7 +51,7 @@ def list_concepts(
 ) -> Page:
     """A page of concepts by key."""
     clauses = [Concept.kind.in_(filters["kind"])] if filters.get("kind") else []
-    listing = Listing("/concepts", filters, Concept.id, Concept.key)
+    listing = Listing("/concepts", filters, Concept.id, (Order(Concept.key, str),))
     found = read_slice(session, listing, clauses, at)
     records = concept_records(session, found.ids)
     return Page.of(found, [records[id_] for id_ in found.ids], at, filters)

@@ -1,7 +1,7 @@
 """Reading conditions: the list, and the whole page of one in one answer."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -13,7 +13,7 @@ from app.queries.claims import claim_bodies
 from app.queries.conflicts import FLAGGED, conflict_records
 from app.queries.filters import visible_claims
 from app.queries.names import all_slugs, find_condition, nearest_names
-from app.queries.pages import Listing, Page, PageAt, read_slice
+from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, condition_records, document_records
 from app.text import slugified
 from app.vocabulary import Vocabulary
@@ -62,7 +62,7 @@ def get_condition_page(
     claims = claim_bodies(session, ids)
     conflicts = _conflicts(session, condition_id)
     documents = _documents(session, condition_id)
-    by_type = _counts_by_type([row._tuple() for row in counted], vocabulary)
+    by_type = _counts_by_type(counted, vocabulary)
     return record | {
         "disclaimer": disclaimer,
         "counts": {
@@ -118,7 +118,7 @@ def _documents(session: Session, condition_id: int) -> list[Record]:
 
 
 def _counts_by_type(
-    counted: Sequence[tuple[str, bool, int]],
+    counted: Iterable[Iterable[Any]],
     vocabulary: Vocabulary,
 ) -> list[Record]:
     all_, flagged = Counter[str](), Counter[str]()
@@ -160,7 +160,7 @@ def list_conditions(
     at: PageAt,
 ) -> Page:
     """A page of conditions by slug, each with its counts."""
-    listing = Listing("/conditions", filters, Condition.id, Condition.slug)
+    listing = Listing("/conditions", filters, Condition.id, (Order(Condition.slug, str),))
     found = read_slice(session, listing, [], at)
     records = condition_records(session, found.ids)
     claims = _counts(session, Claim.condition_id, found.ids, visible_claims())
@@ -177,4 +177,4 @@ def _counts(session: Session, column: Any, ids: Sequence[int], clause: Any) -> d
     rows = session.execute(
         select(column, func.count()).where(column.in_(ids), clause).group_by(column),
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
 from app.identifiers import Prefix, parse_id, public_id
 from app.models import Concept, Condition, Conflict
 from app.queries.names import concept_ids, condition_ids
-from app.queries.pages import Listing, Page, PageAt, read_slice
-from app.queries.records import Record, stamp
+from app.queries.pages import Listing, Order, Page, PageAt, read_slice
+from app.queries.records import AnyRow, Record, stamp
 from app.vocabulary import Severity
 
 FLAGGED = [severity for severity in Severity if severity.is_conflict]
@@ -32,7 +32,7 @@ def list_conflicts(
     at: PageAt,
 ) -> Page:
     """A page of conflicts, the open ones unless asked otherwise, by id."""
-    listing = Listing("/conflicts", filters, Conflict.id, Conflict.id)
+    listing = Listing("/conflicts", filters, Conflict.id, (Order(Conflict.id),))
     found = read_slice(session, listing, _clauses(session, filters), at)
     records = conflict_records(session, found.ids)
     return Page.of(found, [records[id_] for id_ in found.ids], at, filters)
@@ -105,7 +105,7 @@ def conflict_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     return {row.id: _conflict_record(row) for row in rows}
 
 
-def _conflict_record(row: Row[Any]) -> Record:
+def _conflict_record(row: AnyRow) -> Record:
     subject = None
     if row.subject_key is not None:
         subject = {"key": row.subject_key, "label": row.subject_label}

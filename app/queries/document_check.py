@@ -68,12 +68,13 @@ def check_document(session: Session, key: str, content: bytes, say: Say) -> list
         select(Passage).where(Passage.document_id == document.id).order_by(Passage.position),
     ).all()
     citations = _citations(session, [passage.id for passage in passages])
-    wrong = [c for c in citations if c.start is None or text[c.start : c.end] != c.quote]
+    with_span = [c for c in citations if c.start is not None]
+    wrong = [c for c in with_span if text[c.start : c.end] != c.quote]
     faults += [
         f"CIT{c.id}: the text has other words at {c.start}..{c.end}{_elsewhere(text, c)}"
         for c in wrong
     ]
-    say(f"{key}: {len(citations) - len(wrong)} of {len(citations)} citations verified")
+    say(f"{key}: {len(with_span) - len(wrong)} of {len(citations)} citations verified")
     reasons = {Span(span["start"], span["end"]) for span in document.uncited}
     for passage in passages:
         faults += _coverage_faults(text, passage, citations, reasons, say)
@@ -101,7 +102,8 @@ def _coverage_faults(
     listed: set[Span],
     say: Say,
 ) -> list[str]:
-    spans = [(c.start or 0, c.end or 0) for c in citations if c.passage_id == passage.id]
+    own = [c for c in citations if c.passage_id == passage.id]
+    spans = [(c.start, c.end) for c in own if c.start is not None and c.end is not None]
     found = list(sentences(text, passage.start, passage.end))
     untouched = [
         sentence

@@ -10,7 +10,7 @@ from app.errors import NotFoundError
 from app.identifiers import Prefix, parse_id
 from app.models import Citation, Claim, Document, Passage
 from app.queries.filters import visible_claims
-from app.queries.pages import Listing, Page, PageAt, read_slice
+from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, document_records
 
 
@@ -28,7 +28,7 @@ def get_document(session: Session, text: str) -> Record:
             .join(Claim, Claim.id == Citation.claim_id)
             .where(visible_claims(), Passage.document_id == parsed[0])
             .group_by(Passage.key),
-        ).tuples().all(),
+        ).all(),
     )
     for passage in record["passages"]:
         passage["citations"] = counts.get(passage["key"], 0)
@@ -41,7 +41,7 @@ def list_documents(
     at: PageAt,
 ) -> Page:
     """A page of documents by id; their passages are only counted."""
-    listing = Listing("/documents", filters, Document.id, Document.id)
+    listing = Listing("/documents", filters, Document.id, (Order(Document.id),))
     found = read_slice(session, listing, [], at)
     records = document_records(session, found.ids)
     for record in records.values():

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from app import conflicts as rules
 from app.identifiers import Prefix, public_id
 from app.models import Citation, Claim, Concept, ConceptBroader, Document, Passage
+from app.queries.records import AnyRow
 from app.vocabulary import ClaimStatus, DocumentStatus, ScopePart
 
 
@@ -80,7 +80,7 @@ def _citations(session: Session, condition_id: int) -> dict[int, list[rules.Cita
     return found
 
 
-def _claim(row: Row[Any], citations: Sequence[rules.Citation]) -> rules.Claim:
+def _claim(row: AnyRow, citations: Sequence[rules.Citation]) -> rules.Claim:
     claim: Claim = row[0]
     quantity = None
     if claim.quantity_as_said is not None:

@@ -1,23 +1,17 @@
 """The one place that turns filters on claims into SQL. Visibility is part of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, and_, not_, or_, true
 from sqlalchemy.orm import Session
 
-from app.models import Citation, Claim, Passage
-from app.queries.names import (
-    concept_ids,
-    condition_ids,
-    document_ids,
-    passage_ids,
-    with_narrower,
-)
+from app.models import Claim
+from app.queries.fields import FIELDS, Clause, start_of_day
+from app.queries.view import EVERYTHING, View
+from app.schemas.claim_fields import SPECS, Kind
 from app.vocabulary import ClaimStatus
-
-Clause = ColumnElement[bool]
-Compile = Callable[[Session, Sequence[Any], Mapping[str, Any]], Clause]
 
 
 def visible_claims() -> Clause:
@@ -25,65 +19,80 @@ def visible_claims() -> Clause:
     return Claim.status == ClaimStatus.published
 
 
-def compile_filters(session: Session, given: Mapping[str, Any]) -> list[Clause]:
+def compile_filters(
+    session: Session,
+    given: Mapping[str, Any],
+    view: View = EVERYTHING,
+    *,
+    without: str | None = None,
+) -> list[Clause]:
     """Clauses to be joined by AND, visibility first.
 
-    ``given`` holds a list for each filter in use (its values are joined by OR), or a single
-    value. Raises InvalidRequestError for a name that leads nowhere.
+    ``given`` has the filters in use by the names of their parameters and, under ``filter``,
+    a nested query. ``without`` leaves the filters of one field out, for its own facet.
+    Raises InvalidRequestError for a name that leads nowhere.
     """
     clauses = [visible_claims()]
-    for name, compile_filter in FILTERS.items():
-        values = given.get(name)
-        if values is None or values == []:
-            continue
-        listed = values if isinstance(values, list) else [values]
-        clauses.append(compile_filter(session, listed, given))
+    if view.excludes:
+        clauses.append(Claim.id.in_(list(view.counts)))
+    clauses += _criteria(session, given, view, without)
+    nested = given.get("filter")
+    if nested:
+        clauses.append(_node(session, nested, view))
     return clauses
 
 
-def _column(column: Any) -> Compile:
-    def compile_filter(_: Session, values: Sequence[Any], __: Mapping[str, Any]) -> Clause:
-        clause: Clause = column.in_(values)
-        return clause
-
-    return compile_filter
-
-
-def _condition(session: Session, values: Sequence[Any], _: Mapping[str, Any]) -> Clause:
-    return Claim.condition_id.in_(condition_ids(session, "condition", values))
-
-
-def _concept(session: Session, values: Sequence[Any], given: Mapping[str, Any]) -> Clause:
-    ids = concept_ids(session, "concept", values)
-    if given.get("concept_narrower", True):
-        ids = with_narrower(session, ids)
-    return Claim.concept_id.in_(ids)
+def _node(session: Session, node: Mapping[str, Any], view: View) -> Clause:
+    """A nested query: its own criteria, ``all`` and ``any`` of others, ``not`` another."""
+    clauses = list(_criteria(session, node, view, None))
+    clauses += [_node(session, part, view) for part in node.get("all") or []]
+    if node.get("any"):
+        clauses.append(or_(*(_node(session, part, view) for part in node["any"])))
+    if node.get("not"):
+        clauses.append(not_(_node(session, node["not"], view)))
+    return and_(true(), *clauses)
 
 
-def _subject(session: Session, values: Sequence[Any], _: Mapping[str, Any]) -> Clause:
-    return Claim.subject_id.in_(concept_ids(session, "subject", values))
+def _criteria(
+    session: Session,
+    given: Mapping[str, Any],
+    view: View,
+    without: str | None,
+) -> Iterator[Clause]:
+    for spec in SPECS:
+        field = FIELDS[spec.name]
+        if spec.name == without:
+            continue
+        wanted, unwanted = given.get(spec.name), given.get(f"{spec.name}__not")
+        if wanted not in (None, []):
+            yield field.matches(session, view, _listed(wanted))
+        if unwanted:
+            # A claim without a value has none of the unwanted ones.
+            yield or_(
+                not_(field.matches(session, view, _listed(unwanted))),
+                *([field.missing(view)] if spec.optional and not field.linked else []),
+            )
+        low, high = given.get(f"{spec.name}__gte"), given.get(f"{spec.name}__lte")
+        if low is not None:
+            yield field.column(view) >= _bound(spec.kind, low)
+        if high is not None:
+            yield _at_most(spec.kind, field.column(view), high)
+        missing = given.get(f"{spec.name}__missing")
+        if missing is not None:
+            yield field.missing(view) if missing else not_(field.missing(view))
 
 
-def _document(session: Session, values: Sequence[Any], _: Mapping[str, Any]) -> Clause:
-    wanted = Passage.document_id.in_(document_ids(session, "document", values))
-    passages = select(Passage.id).where(wanted)
-    return exists().where(Citation.claim_id == Claim.id, Citation.passage_id.in_(passages))
+def _listed(values: Any) -> Sequence[Any]:
+    return values if isinstance(values, list) else [values]
 
 
-def _passage(session: Session, values: Sequence[Any], _: Mapping[str, Any]) -> Clause:
-    wanted = Citation.passage_id.in_(passage_ids(session, "passage", values))
-    return exists().where(Citation.claim_id == Claim.id, wanted)
+def _bound(kind: Kind, bound: Any) -> Any:
+    is_day = kind is Kind.time and isinstance(bound, date) and not isinstance(bound, datetime)
+    return start_of_day(bound) if is_day else bound
 
 
-FILTERS: dict[str, Compile] = {
-    "condition": _condition,
-    "type": _column(Claim.type),
-    "question": _column(Claim.question),
-    "concept": _concept,
-    "subject": _subject,
-    "polarity": _column(Claim.polarity),
-    "conflict": _column(Claim.conflict),
-    "severity": _column(Claim.severity),
-    "document": _document,
-    "passage": _passage,
-}
+def _at_most(kind: Kind, column: Any, bound: Any) -> ColumnElement[bool]:
+    """A day as an upper bound is meant whole."""
+    if kind is Kind.time and not isinstance(bound, datetime):
+        return and_(column < start_of_day(bound) + timedelta(days=1))
+    return and_(column <= bound)

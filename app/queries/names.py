@@ -49,7 +49,7 @@ def all_slugs(session: Session) -> dict[str, str]:
     aliases = select(ConditionAlias.slug, Condition.slug).join(
         Condition, Condition.id == ConditionAlias.condition_id
     )
-    return dict(session.execute(aliases).tuples().all()) | slugs
+    return dict(session.execute(aliases).all()) | slugs
 
 
 def find_condition(session: Session, slug: str) -> tuple[int, str] | None:
@@ -74,9 +74,19 @@ def condition_ids(session: Session, parameter: str, names: Sequence[str]) -> lis
     return found
 
 
-def concept_ids(session: Session, parameter: str, names: Sequence[str]) -> list[int]:
-    """Ids of the concepts that go by these keys, labels, synonyms or CURIEs."""
-    return [id_ for name in names for id_ in _concepts_called(session, parameter, name)]
+def concept_ids(
+    session: Session,
+    parameter: str,
+    names: Sequence[str],
+    *,
+    narrower: bool = False,
+) -> list[int]:
+    """Ids of the concepts that go by these keys, labels, synonyms or CURIEs.
+
+    With ``narrower`` also of all that are narrower than these.
+    """
+    ids = [id_ for name in names for id_ in _concepts_called(session, parameter, name)]
+    return with_narrower(session, ids) if narrower else ids
 
 
 def _concepts_called(session: Session, parameter: str, name: str) -> list[int]:

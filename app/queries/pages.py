@@ -5,9 +5,10 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidCursorError
@@ -23,16 +24,29 @@ class PageAt(NamedTuple):
     cursor: str | None = None
 
 
-class Listing(NamedTuple):
-    """A list that pages are cut from: its address, filters in force, and total order.
+class Order(NamedTuple):
+    """One part of a total order: never null, compared as ``kind``."""
 
-    ``order`` is a column without duplicates and without nulls.
+    expression: Any
+    kind: type = int
+    descending: bool = False
+
+    def after(self, value: Any) -> ColumnElement[bool]:
+        clause: ColumnElement[bool]
+        clause = self.expression < value if self.descending else self.expression > value
+        return clause
+
+
+class Listing(NamedTuple):
+    """A list that pages are cut from: its address, what a cursor is bound to, its order.
+
+    The last part of ``order`` has no duplicates.
     """
 
     path: str
     filters: Mapping[str, Any]
     id_column: Any
-    order: Any
+    order: tuple[Order, ...]
 
 
 class Slice(NamedTuple):
@@ -68,25 +82,45 @@ def read_slice(
     listing: Listing,
     clauses: Sequence[ColumnElement[bool]],
     at: PageAt,
+    *,
+    count: bool = True,
 ) -> Slice:
-    """The ids of one page. ``listing`` says of what, and in which order.
-
-    Raises InvalidCursorError.
-    """
+    """The ids of one page. Raises InvalidCursorError."""
     fingerprint = list_fingerprint(listing.path, listing.filters)
     id_column, order = listing.id_column, listing.order
-    statement = select(id_column, order).where(*clauses).order_by(order).limit(at.limit + 1)
+    statement = (
+        select(id_column, *(part.expression for part in order))
+        .where(*clauses)
+        .order_by(*(p.expression.desc() if p.descending else p.expression for p in order))
+        .limit(at.limit + 1)
+    )
     if at.cursor is not None:
-        [after] = read_cursor(fingerprint, at.cursor, (order.type.python_type,))
-        statement = statement.where(order > after)
+        statement = statement.where(_after(order, read_cursor(fingerprint, at.cursor, order)))
     rows = session.execute(statement).all()
     more = len(rows) > at.limit
     rows = rows[: at.limit]
     return Slice(
         ids=[row[0] for row in rows],
-        next_cursor=write_cursor(fingerprint, [rows[-1][1]]) if more else None,
-        total=session.scalar(select(func.count()).select_from(id_column.table).where(*clauses)),
+        next_cursor=write_cursor(fingerprint, rows[-1][1:]) if more else None,
+        total=count_rows(session, id_column, clauses) if count else None,
     )
+
+
+def count_rows(session: Session, id_column: Any, clauses: Sequence[ColumnElement[bool]]) -> int:
+    rows = select(func.count()).select_from(id_column.table).where(*clauses)
+    return session.execute(rows).scalar_one()
+
+
+def _after(order: Sequence[Order], position: Sequence[Any]) -> ColumnElement[bool]:
+    """Rows behind a position: later in the first part, or equal there and later in the next."""
+    clauses = []
+    for number, part in enumerate(order):
+        equal = [
+            former.expression == value
+            for former, value in zip(order[:number], position, strict=False)
+        ]
+        clauses.append(and_(*equal, part.after(position[number])))
+    return or_(*clauses)
 
 
 def list_fingerprint(path: str, parameters: Mapping[str, Any]) -> str:
@@ -95,13 +129,14 @@ def list_fingerprint(path: str, parameters: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def write_cursor(fingerprint: str, position: list[Any]) -> str:
-    payload = json.dumps(position, separators=(",", ":")).encode()
+def write_cursor(fingerprint: str, position: Sequence[Any]) -> str:
+    plain = [part.isoformat() if isinstance(part, datetime) else part for part in position]
+    payload = json.dumps(plain, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_check(fingerprint, payload) + payload).decode().rstrip("=")
 
 
-def read_cursor(fingerprint: str, cursor: str, kinds: tuple[type, ...]) -> list[Any]:
-    """The position after which the next page begins: one value of each of ``kinds``.
+def read_cursor(fingerprint: str, cursor: str, order: Sequence[Order]) -> list[Any]:
+    """The position after which the next page begins.
 
     Raises InvalidCursorError for one that is damaged or belongs to another list.
     """
@@ -111,9 +146,12 @@ def read_cursor(fingerprint: str, cursor: str, kinds: tuple[type, ...]) -> list[
         position = json.loads(payload) if check == _check(fingerprint, payload) else None
     except (binascii.Error, ValueError) as error:
         raise InvalidCursorError("The cursor is damaged.") from error
-    if not isinstance(position, list) or list(map(type, position)) != list(kinds):
+    if not isinstance(position, list) or len(position) != len(order):
         raise InvalidCursorError("The cursor is damaged, or is used with other filters or sort.")
-    return position
+    return [
+        datetime.fromisoformat(value) if part.kind is datetime else value
+        for part, value in zip(order, position, strict=True)
+    ]
 
 
 def _check(fingerprint: str, payload: bytes) -> bytes:

@@ -30,6 +30,7 @@ from app.models import (
 from app.vocabulary import ScopePart
 
 Record = dict[str, Any]
+AnyRow = Row[*tuple[Any, ...]]
 
 
 def stamp(moment: datetime) -> str:
@@ -50,11 +51,11 @@ def claim_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     return {row.id: _claim_record(row, concepts, citations[row.id]) for row in rows}
 
 
-_NOT_IN_CLAIM = {"identity", "conflict", "severity"}
+_NOT_IN_CLAIM = {"identity", "conflict", "severity", "passage_count", "document_count"}
 _CONCEPT_COLUMNS = ("concept_id", "subject_id", *(f"{part}_id" for part in ScopePart))
 
 
-def _concept_labels(session: Session, rows: Iterable[Row[Any]]) -> dict[int | None, Record | None]:
+def _concept_labels(session: Session, rows: Iterable[AnyRow]) -> dict[int | None, Record | None]:
     wanted = {value for row in rows for name in _CONCEPT_COLUMNS if (value := getattr(row, name))}
     found = session.execute(
         select(Concept.id, Concept.key, Concept.label).where(Concept.id.in_(wanted)),
@@ -108,7 +109,7 @@ def _citation_records(session: Session, claim_ids: Sequence[int]) -> dict[int, l
 
 
 def _claim_record(
-    row: Row[Any],
+    row: AnyRow,
     concepts: dict[int | None, Record | None],
     citations: list[Record],
 ) -> Record:
@@ -264,7 +265,9 @@ def vocabulary_record(row: StoredVocabulary) -> Record:
     }
 
 
-def _gather(session: Session, statement: Select[Any]) -> dict[int, list[tuple[Any, ...]]]:
+def _gather(
+    session: Session, statement: Select[*tuple[Any, ...]]
+) -> dict[int, list[tuple[Any, ...]]]:
     """Rows by their first column."""
     found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for first, *rest in session.execute(statement):

@@ -9,13 +9,15 @@ from app.answers import answer, answer_page, page_at
 from app.deps import ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError, WithdrawnError
 from app.problems import problem_responses
+from app.queries.claim_lists import group_claims, list_claims, only_fields
 from app.queries.claims import (
     get_claim,
     get_claim_version,
     included_conflicts,
-    list_claims,
 )
-from app.schemas.claims import CitationList, ClaimFilters, ClaimList, ClaimVersion, OneClaim
+from app.queries.view import View
+from app.schemas.claim_queries import ClaimFilters
+from app.schemas.claims import CitationList, ClaimList, ClaimVersion, OneClaim
 
 router = APIRouter(prefix="/claims", tags=["claims"])
 ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
@@ -36,9 +38,14 @@ def read_claims(
     `included.conflicts` has every open conflict of the claims on the page with all its
     sides, so that no side is shown alone.
     """
-    filters = query.model_dump(mode="json", exclude_unset=True, exclude={"limit", "cursor"})
-    page = list_claims(session, filters, page_at(query))
-    return answer_page(request, page, included=included_conflicts(session, page.data))
+    asked = query.model_dump(exclude_unset=True, by_alias=True)
+    view = View(concept_narrower=query.concept_narrower)
+    if query.group_by is not None:
+        return answer(request, group_claims(session, asked, view, query.group_by.split(",")))
+    page, facets = list_claims(session, asked, view, page_at(query))
+    included = included_conflicts(session, page.data)
+    page = page._replace(data=only_fields(page.data, query.fields))
+    return answer_page(request, page, included=included, facets=facets)
 
 
 @router.get(

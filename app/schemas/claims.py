@@ -1,21 +1,16 @@
 """Claims: what can be asked of their list, and what is answered."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from app.schemas.base import Out
 from app.schemas.conflicts import ConflictBrief
 from app.schemas.shared import (
-    MAX_VALUES,
-    QUESTIONS,
-    TYPES,
     ConceptRef,
     ConditionRef,
     DocumentRef,
     ListOut,
-    NameIn,
-    PageIn,
     PassageRef,
     Time,
 )
@@ -28,68 +23,6 @@ from app.vocabulary import (
     Severity,
     Verification,
 )
-
-
-class ClaimFilters(PageIn):
-    """A repeated key is OR, different keys are AND."""
-
-    condition: Annotated[
-        list[NameIn],
-        Field(max_length=MAX_VALUES, description="Slug or alias.", examples=[["milia"]]),
-    ] = []
-    type: Annotated[
-        list[Literal[*TYPES]],  # type: ignore[valid-type]
-        Field(max_length=MAX_VALUES, description="Claim type.", examples=[["cause"]]),
-    ] = []
-    question: Annotated[
-        list[Literal[*QUESTIONS]],  # type: ignore[valid-type]
-        Field(
-            max_length=MAX_VALUES,
-            description="What the claim answers; see `/vocabulary`.",
-            examples=[["cause.origin"]],
-        ),
-    ] = []
-    concept: Annotated[
-        list[NameIn],
-        Field(
-            max_length=MAX_VALUES,
-            description="The claim's value: key, label, synonym or CURIE of a concept.",
-            examples=[["laser treatment"]],
-        ),
-    ] = []
-    concept_narrower: Annotated[
-        bool,
-        Field(description="Whether `concept` takes narrower concepts in."),
-    ] = True
-    subject: Annotated[
-        list[NameIn],
-        Field(
-            max_length=MAX_VALUES,
-            description="What the claim is about, if not the condition itself: a concept.",
-            examples=[["laser-therapy"]],
-        ),
-    ] = []
-    polarity: Annotated[list[Polarity], Field(max_length=MAX_VALUES)] = []
-    conflict: Annotated[
-        bool | None,
-        Field(description="Whether the claim is flagged: in a conflict from disagreement upwards."),
-    ] = None
-    severity: Annotated[
-        list[Severity],
-        Field(max_length=MAX_VALUES, description="The strongest clash of the claim."),
-    ] = []
-    document: Annotated[
-        list[NameIn],
-        Field(max_length=MAX_VALUES, description="A citing document: id or key."),
-    ] = []
-    passage: Annotated[
-        list[NameIn],
-        Field(
-            max_length=MAX_VALUES,
-            description="A citing passage: id, or document key/passage key.",
-            examples=[["milia-syndrome/p2"]],
-        ),
-    ] = []
 
 
 class QuantityOut(Out):

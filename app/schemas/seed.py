@@ -7,16 +7,29 @@ from the start of the document.
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from app.schemas.base import In, Name, NaturalKey, Sentence, Slug, Verbatim, XrefIn
 from app.schemas.identities import claim_identity
 from app.vocabulary import Certainty, Exclusivity, Frequency, Polarity
 
 Offset = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Age = Annotated[float, Field(ge=0, le=150, strict=False)]
+Age = Annotated[float, Field(ge=0, le=150)]
 # A file is text: enumerations and dates arrive as strings there, also in strict mode.
 Loose = Field(strict=False)
+# As long as the columns are: only PostgreSQL would refuse more.
+Words = Annotated[Verbatim, Field(max_length=500)]
+FewWords = Annotated[Verbatim, Field(max_length=200)]
+
+
+def _written_out(day: object) -> object:
+    """Without this a number would be taken for seconds since 1970."""
+    if day is not None and not (isinstance(day, str) and len(day) == len("2026-11-22")):
+        raise ValueError("must be a date such as 2026-11-22")
+    return day
+
+
+Day = Annotated[Annotated[date, Loose] | None, BeforeValidator(_written_out)]
 
 
 class ConceptSeed(In):
@@ -46,7 +59,7 @@ class PassageSeed(In):
     """A part of the document with one voice; the heading above it is not within its span."""
 
     key: Slug
-    heading: Verbatim | None = None
+    heading: Words | None = None
     start: Offset
     end: Offset
 
@@ -60,17 +73,23 @@ class UncitedSeed(In):
 
 
 class DocumentSeed(In):
+    """``verified``: every citation was compared with the text of this digest and stands
+    there; ``check --document`` is how, and CI does it again."""
+
     key: Slug
     title: Name
     url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://\S+$")] | None = None
     publisher: Name | None = None
     family: Slug | None = None
-    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] | None = None
+    language: (
+        Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] | None
+    ) = None
     licence: Name | None = None
-    published_on: Annotated[date | None, Loose] = None
-    retrieved_on: Annotated[date | None, Loose] = None
+    published_on: Day = None
+    retrieved_on: Day = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     length: Offset | None = None
+    verified: bool = False
     passages: Annotated[list[PassageSeed], Field(min_length=1, max_length=10_000)]
     uncited: Annotated[list[UncitedSeed], Field(max_length=100_000)] = []
 
@@ -78,10 +97,10 @@ class DocumentSeed(In):
 class QuantitySeed(In):
     """Either end may be open; a vague amount has only the words."""
 
-    low: Annotated[float | None, Loose] = None
-    high: Annotated[float | None, Loose] = None
-    unit: Name | None = None
-    as_said: Verbatim
+    low: float | None = None
+    high: float | None = None
+    unit: Annotated[Name, Field(max_length=40)] | None = None
+    as_said: Words
 
     @model_validator(mode="after")
     def _ends_are_in_order(self) -> Self:
@@ -110,12 +129,12 @@ class CitationSeed(In):
     start: Offset | None = None
     end: Offset | None = None
     quote: Verbatim | None = None
-    locator: Verbatim | None = None
+    locator: Words | None = None
     certainty: Annotated[Certainty, Loose] = Certainty.asserted
     frequency: Annotated[Frequency, Loose] = Frequency.unspecified
     exclusivity: Annotated[Exclusivity, Loose] = Exclusivity.unspecified
-    hedge: Verbatim | None = None
-    subject_words: Verbatim | None = None
+    hedge: Words | None = None
+    subject_words: FewWords | None = None
 
     @model_validator(mode="after")
     def _points_somewhere(self) -> Self:

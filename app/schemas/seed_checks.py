@@ -39,7 +39,7 @@ def read_seed(content: bytes, vocabulary: Vocabulary) -> Seed:
 def _refusal(faults: list[Fault]) -> SeedError:
     more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
     return SeedError(
-        f"The seed is refused at {faults[0].pointer}: {faults[0].reason}.{more}",
+        f"The seed is refused at {faults[0].pointer or 'its top'}: {faults[0].reason}.{more}",
         errors=[
             {"in": "seed", "pointer": fault.pointer, "code": "invalid", "detail": fault.reason}
             for fault in faults[:MAX_ERRORS]
@@ -48,15 +48,15 @@ def _refusal(faults: list[Fault]) -> SeedError:
 
 
 def _pointer(location: tuple[Any, ...]) -> str:
-    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in location)
 
 
 def find_faults(seed: Seed, vocabulary: Vocabulary) -> Iterator[Fault]:
     """What a schema cannot see: names that lead nowhere, duplicates, spans out of bounds."""
     concepts = {concept.key for concept in seed.concepts}
-    yield from _duplicates("/concepts", "key", [concept.key for concept in seed.concepts])
-    yield from _duplicates("/documents", "key", [document.key for document in seed.documents])
-    yield from _duplicates("/claims", "key", [claim.key for claim in seed.claims])
+    yield from _duplicates("/concepts", "/key", [concept.key for concept in seed.concepts])
+    yield from _duplicates("/documents", "/key", [document.key for document in seed.documents])
+    yield from _duplicates("/claims", "/key", [claim.key for claim in seed.claims])
     yield from _concept_faults(seed, concepts)
     yield from _condition_faults(seed)
     passages: dict[str, PassageSeed] = {}
@@ -77,11 +77,12 @@ def find_faults(seed: Seed, vocabulary: Vocabulary) -> Iterator[Fault]:
             yield Fault(pointer, f"the same claim stands at /claims/{former}")
 
 
-def _duplicates(pointer: str, name: str, keys: list[str]) -> Iterator[Fault]:
+def _duplicates(pointer: str, member: str, keys: list[str]) -> Iterator[Fault]:
+    """``member`` is the pointer from an element to its key: ``/key``, or nothing."""
     seen: set[str] = set()
     for number, key in enumerate(keys):
         if key in seen:
-            yield Fault(f"{pointer}/{number}/{name}", f"{key} stands there twice")
+            yield Fault(f"{pointer}/{number}{member}", f"{key} stands there twice")
         seen.add(key)
 
 
@@ -90,6 +91,7 @@ def _concept_faults(seed: Seed, concepts: set[str]) -> Iterator[Fault]:
     for number, concept in enumerate(seed.concepts):
         pointer = f"/concepts/{number}"
         yield from _duplicates(f"{pointer}/synonyms", "", concept.synonyms)
+        yield from _duplicates(f"{pointer}/broader", "", concept.broader)
         for place, key in enumerate(concept.broader):
             if key not in concepts:
                 yield Fault(f"{pointer}/broader/{place}", f"there is no concept {key}")
@@ -123,7 +125,7 @@ def _condition_faults(seed: Seed) -> Iterator[Fault]:
 
 
 def _document_faults(pointer: str, document: DocumentSeed) -> Iterator[Fault]:
-    yield from _duplicates(f"{pointer}/passages", "key", [p.key for p in document.passages])
+    yield from _duplicates(f"{pointer}/passages", "/key", [p.key for p in document.passages])
     last_end = 0
     for number, passage in enumerate(document.passages):
         place = f"{pointer}/passages/{number}"

@@ -51,7 +51,8 @@ def _refuse(constant: str) -> Any:
 def _finite(number: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(digits: str) -> Any:
         value = number(digits)
-        if not math.isfinite(value) or abs(value) >= 2**63:
+        # Compared first: an integer of 400 digits is more than isfinite can take.
+        if abs(value) >= 2**63 or not math.isfinite(value):
             raise ValueError("a number is too large")
         return value
 

@@ -45,7 +45,7 @@ BROADER = {
 }
 """The hierarchy of all tests; concepts that do not stand here are roots."""
 
-_QUESTIONS = [
+_QUESTIONS: list[dict[str, Any]] = [
     {"key": "frequency", "policy": "single", "asks": "How common is it?"},
     {"key": "origin", "policy": "competing", "asks": "What does it come from?"},
     {"key": "material", "policy": "competing", "asks": "What fills it?"},

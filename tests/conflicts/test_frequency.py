@@ -3,7 +3,7 @@
 import pytest
 
 from app.vocabulary import Frequency, Rule, Severity
-from tests.conflicts.builders import citation, claim, cited, compute, only, scope
+from tests.conflicts.builders import citation, cited, claim, compute, only, scope
 
 ALWAYS, USUALLY, UNSPECIFIED, SOMETIMES, RARELY = Frequency
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "80a355f120a6"
+revision = "af91e38a2762"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -32,7 +32,11 @@ def upgrade() -> None:
     op.create_table(
         "concepts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column(
+            "key",
+            sa.String(length=80).with_variant(sa.String(length=80, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("label", sa.String(length=200), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
@@ -48,7 +52,11 @@ def upgrade() -> None:
     op.create_table(
         "conditions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("slug", sa.String(length=80), nullable=False),
+        sa.Column(
+            "slug",
+            sa.String(length=80).with_variant(sa.String(length=80, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -60,7 +68,11 @@ def upgrade() -> None:
     op.create_table(
         "documents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column(
+            "key",
+            sa.String(length=80).with_variant(sa.String(length=80, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("title", sa.String(length=500), nullable=False),
         sa.Column("url", sa.String(length=2000), nullable=True),
         sa.Column("publisher", sa.String(length=200), nullable=True),
@@ -86,7 +98,11 @@ def upgrade() -> None:
     op.create_table(
         "seed_records",
         sa.Column("record_type", sa.String(length=16), nullable=False),
-        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column(
+            "key",
+            sa.String(length=200).with_variant(sa.String(length=200, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column(
             "record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
@@ -105,7 +121,11 @@ def upgrade() -> None:
     op.create_table(
         "claims",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column(
+            "key",
+            sa.String(length=200).with_variant(sa.String(length=200, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column(
             "condition_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
@@ -144,6 +164,8 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("conflict", sa.Boolean(), nullable=False),
         sa.Column("severity", sa.String(length=16), nullable=False),
+        sa.Column("passage_count", sa.Integer(), nullable=False),
+        sa.Column("document_count", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -254,7 +276,11 @@ def upgrade() -> None:
 
     op.create_table(
         "condition_aliases",
-        sa.Column("slug", sa.String(length=80), nullable=False),
+        sa.Column(
+            "slug",
+            sa.String(length=80).with_variant(sa.String(length=80, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column(
             "condition_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
@@ -297,7 +323,11 @@ def upgrade() -> None:
         sa.Column(
             "condition_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("key", sa.String(length=400), nullable=False),
+        sa.Column(
+            "key",
+            sa.String(length=400).with_variant(sa.String(length=400, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("rule", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=80), nullable=False),
         sa.Column("question", sa.String(length=80), nullable=False),
@@ -335,7 +365,11 @@ def upgrade() -> None:
         sa.Column(
             "document_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column(
+            "key",
+            sa.String(length=80).with_variant(sa.String(length=80, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("heading", sa.String(length=500), nullable=True),
         sa.Column("start", sa.Integer(), nullable=False),

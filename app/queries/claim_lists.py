@@ -1,0 +1,153 @@
+"""Lists of claims: pages in an order, facets beside them, groups instead of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import case, distinct, func, select
+from sqlalchemy.orm import Session
+
+from app.errors import InvalidRequestError
+from app.models import Claim
+from app.queries.claims import claim_bodies
+from app.queries.fields import FIELDS
+from app.queries.filters import compile_filters
+from app.queries.pages import Listing, Order, Page, PageAt, count_rows, read_slice
+from app.queries.records import Record
+from app.queries.view import View
+from app.vocabulary import Severity
+
+MAX_FACET_VALUES = 100
+MAX_GROUPS = 10_000
+# What shapes an answer, but not which claims it is about nor their order.
+SHAPE = {"facet", "fields", "count", "limit", "cursor", "group_by", "format"}
+
+
+class Found(NamedTuple):
+    page: Page
+    facets: Record | None
+
+
+def list_claims(session: Session, asked: Mapping[str, Any], view: View, at: PageAt) -> Found:
+    """A page of the public claims that fit, and the facets that were asked for."""
+    clauses = compile_filters(session, asked, view)
+    bound = {name: value for name, value in asked.items() if name not in SHAPE}
+    listing = Listing("/claims", bound, Claim.id, _order(asked.get("sort"), view))
+    counted = asked.get("count") != "none"
+    found = read_slice(session, listing, clauses, at, count=counted)
+    claims = claim_bodies(session, found.ids)
+    facets = None
+    if asked.get("facet"):
+        facets = {name: _facet(session, asked, view, name) for name in asked["facet"]}
+    return Found(Page.of(found, claims, at, bound), facets)
+
+
+def only_fields(claims: Sequence[Record], fields: Sequence[str]) -> list[Record]:
+    """The claims with these parts only; the id always stays."""
+    if not fields:
+        return list(claims)
+    kept = {"id", *fields}
+    return [{name: part for name, part in claim.items() if name in kept} for claim in claims]
+
+
+def _order(sort: str | None, view: View) -> tuple[Order, ...]:
+    name = (sort or "id").removeprefix("-")
+    descending = bool(sort) and sort != name
+    if name == "id":
+        return (Order(Claim.id, int, descending),)
+    if name in {"created_at", "updated_at"}:
+        first = Order(getattr(Claim, name), datetime, descending)
+    elif name == "severity":
+        ranks = {severity.value: severity.rank for severity in Severity}
+        first = Order(case(ranks, value=view.severity, else_=0), int, descending)
+    else:
+        first = Order(getattr(view, name), int, descending)
+    return (first, Order(Claim.id, int, descending))
+
+
+def _facet(session: Session, asked: Mapping[str, Any], view: View, name: str) -> Record:
+    """The values of one field among the claims that fit without this field's own filter."""
+    clauses = compile_filters(session, asked, view, without=name)
+    counts = _value_counts(session, clauses, view, name)
+    selected = _as_written(asked.get(name))
+    return {
+        "values": [
+            {"value": value, "count": number, "selected": _written(value) in selected}
+            for value, number in counts[:MAX_FACET_VALUES]
+        ],
+        "values_total": len(counts),
+        "truncated": len(counts) > MAX_FACET_VALUES,
+    }
+
+
+def _value_counts(
+    session: Session,
+    clauses: Sequence[Any],
+    view: View,
+    name: str,
+) -> list[tuple[Any, int]]:
+    """Each value with its number of claims, the commonest first; None where there is none."""
+    known = FIELDS[name].values(view).subquery()
+    number = func.count(distinct(Claim.id))
+    rows = session.execute(
+        select(known.c.value, number)
+        .select_from(Claim)
+        .outerjoin(known, known.c.claim_id == Claim.id)
+        .where(*clauses)
+        .group_by(known.c.value),
+    )
+    counts = [(_plain(value), count) for value, count in rows]
+    return sorted(counts, key=lambda pair: (-pair[1], _written(pair[0])))
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "value", value)
+
+
+def _written(value: Any) -> str:
+    return str(value).lower()
+
+
+def _as_written(selected: Any) -> set[str]:
+    values = selected if isinstance(selected, list) else [selected]
+    return {_written(_plain(value)) for value in values if value is not None}
+
+
+def group_claims(
+    session: Session,
+    asked: Mapping[str, Any],
+    view: View,
+    names: Sequence[str],
+) -> Record:
+    """How many of the claims that fit have each value of a field, or each pair of two.
+
+    A claim with several values of a field counts once under each. Complete; more than
+    10,000 groups are refused.
+    """
+    clauses = compile_filters(session, asked, view)
+    known = {name: FIELDS[name].values(view).subquery(name) for name in names}
+    columns = [known[name].c.value for name in names]
+    statement = select(*columns, func.count(distinct(Claim.id))).select_from(Claim)
+    for table in known.values():
+        statement = statement.outerjoin(table, table.c.claim_id == Claim.id)
+    statement = statement.where(*clauses).group_by(*columns).limit(MAX_GROUPS + 1)
+    rows = session.execute(statement).all()
+    if len(rows) > MAX_GROUPS:
+        raise InvalidRequestError(
+            f"There are more than {MAX_GROUPS:,} groups: narrow the filters, or group by less.",
+        )
+    groups = [
+        {"key": dict(zip(names, map(_plain, values), strict=True)), "count": number}
+        for *values, number in rows
+    ]
+    groups.sort(key=lambda group: (-group["count"], [_written(v) for v in group["key"].values()]))
+    return {
+        "data": groups,
+        "meta": {
+            "group_by": list(names),
+            "groups": len(groups),
+            "total": count_rows(session, Claim.id, clauses),
+            "total_is_exact": True,
+            "applied": {name: value for name, value in asked.items() if name not in SHAPE},
+        },
+    }

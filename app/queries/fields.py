@@ -1,0 +1,215 @@
+"""The SQL of everything that claims can be filtered, counted and grouped by.
+
+A field is *plain* (one value for each claim) or *linked* (any number, through citations or
+conflicts). ``values`` selects ``claim_id`` and ``value``, as a reader writes it in a filter.
+``app.schemas.claim_fields`` has their names, kinds and accepted values.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from app.models import (
+    Citation,
+    Claim,
+    Concept,
+    Condition,
+    Conflict,
+    ConflictClaim,
+    Document,
+    Passage,
+)
+from app.models.base import UTC_ZONE
+from app.queries.names import concept_ids, condition_ids, document_ids, passage_ids
+from app.queries.view import View
+from app.schemas.claim_fields import SPECS
+from app.vocabulary import ScopePart
+
+Clause = ColumnElement[bool]
+Resolve = Callable[[Session, View, Sequence[Any]], Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """``column`` gives what filters compare: with values as given, or as ``resolve`` finds
+    them. ``of_citations`` fields match where any citation does."""
+
+    column: Callable[[View], Any]
+    values: Callable[[View], Select[*tuple[Any, ...]]]
+    resolve: Resolve | None = None
+    of_citations: bool = False
+    linked: bool = False
+
+    def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:
+        found = wanted if self.resolve is None else self.resolve(session, view, wanted)
+        clause: Clause = self.column(view).in_(found)
+        if self.of_citations:
+            return Claim.id.in_(_citing(view, Citation.claim_id).where(clause))
+        return clause
+
+    def missing(self, view: View) -> Clause:
+        """The claims that have no value in this field."""
+        known = self.values(view).subquery()
+        return Claim.id.not_in(select(known.c.claim_id).where(known.c.value.is_not(None)))
+
+
+def _own(column: Any) -> Field:
+    return Field(lambda _: column, lambda _: _of_claims(column))
+
+
+def _computed(part: str) -> Field:
+    """What a view without some sources computes anew."""
+    return Field(
+        lambda view: getattr(view, part),
+        lambda view: _of_claims(getattr(view, part)),
+    )
+
+
+def _of_claims(value: Any) -> Select[*tuple[Any, ...]]:
+    return select(Claim.id.label("claim_id"), value.label("value"))
+
+
+def _concept(name: str, column: Any) -> Field:
+    concept = aliased(Concept)
+    return Field(
+        lambda _: column,
+        lambda _: (
+            _of_claims(concept.key).select_from(Claim).outerjoin(concept, concept.id == column)
+        ),
+        lambda session, view, names: concept_ids(
+            session,
+            name,
+            names,
+            narrower=view.concept_narrower and name == "concept",
+        ),
+    )
+
+
+def _cited(column: Any, *, shown: Any = None, resolve: Resolve | None = None) -> Field:
+    value = column if shown is None else shown
+    return Field(
+        lambda _: column,
+        lambda view: _citing(view, Citation.claim_id.label("claim_id"), value.label("value")),
+        resolve,
+        of_citations=True,
+        linked=True,
+    )
+
+
+def _citing(view: View, *columns: Any) -> Select[*tuple[Any, ...]]:
+    """The citations that count, with their passages and documents."""
+    chosen = (
+        select(*columns)
+        .select_from(Citation)
+        .join(Passage, Passage.id == Citation.passage_id)
+        .join(Document, Document.id == Passage.document_id)
+    )
+    return chosen.where(view.citation_counts) if view.excludes else chosen
+
+
+class _Linked(Field):
+    """Matches where any of the linked values is wanted."""
+
+    def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:  # noqa: ARG002 - the signature is Field's
+        known = self.values(view).subquery()
+        return Claim.id.in_(select(known.c.claim_id).where(known.c.value.in_(wanted)))
+
+
+def _kinds(view: View) -> Select[*tuple[Any, ...]]:
+    if view.excludes:
+        return select(view.kinds.c.claim_id, view.kinds.c.value)
+    return (
+        select(ConflictClaim.claim_id.label("claim_id"), Conflict.kind.label("value"))
+        .join(Conflict, Conflict.id == ConflictClaim.conflict_id)
+        .where(Conflict.status == "open")
+    )
+
+
+class _Words(Field):
+    """The value in words, compared without case."""
+
+    def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:  # noqa: ARG002 - the signature is Field's
+        known = self.values(view).subquery()
+        lowered = func.lower(known.c.value).in_([word.lower() for word in wanted])
+        return Claim.id.in_(select(known.c.claim_id).where(lowered))
+
+
+_value_concept = aliased(Concept)
+_value_words = func.coalesce(_value_concept.label, Claim.quantity_as_said, Claim.words)
+
+
+def _words(_: View) -> Select[*tuple[Any, ...]]:
+    joined = _of_claims(_value_words).select_from(Claim)
+    return joined.outerjoin(_value_concept, _value_concept.id == Claim.concept_id)
+
+
+class _Days(Field):
+    """Times, asked for by the day (UTC) that they lie in."""
+
+    def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:  # noqa: ARG002 - the signature is Field's
+        column = self.column(view)
+        return or_(*(_within(column, start_of_day(day)) for day in wanted))
+
+
+def _within(column: Any, start: datetime) -> Clause:
+    return and_(column >= start, column < start + timedelta(days=1))
+
+
+def start_of_day(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC_ZONE)
+
+
+def _time(column: Any) -> Field:
+    # Both databases write a time with the date first, ten characters long.
+    day = func.substr(cast(column, String), 1, 10)
+    return _Days(lambda _: column, lambda _: _of_claims(day))
+
+
+FIELDS: dict[str, Field] = {
+    "condition": Field(
+        lambda _: Claim.condition_id,
+        lambda _: _of_claims(Condition.slug).join(Condition, Condition.id == Claim.condition_id),
+        lambda session, _, names: condition_ids(session, "condition", names),
+    ),
+    "type": _own(Claim.type),
+    "question": _own(Claim.question),
+    "concept": _concept("concept", Claim.concept_id),
+    "subject": _concept("subject", Claim.subject_id),
+    "value": _Words(lambda _: _value_words, _words),
+    "polarity": _own(Claim.polarity),
+    "certainty": _cited(Citation.certainty),
+    "frequency": _cited(Citation.frequency),
+    "exclusivity": _cited(Citation.exclusivity),
+    **{
+        f"scope_{part.value}": _concept(
+            f"scope_{part.value}",
+            getattr(Claim, f"{part.value}_id"),
+        )
+        for part in ScopePart
+    },
+    "document": _cited(
+        Document.id,
+        shown=Document.key,
+        resolve=lambda session, _, names: document_ids(session, "document", names),
+    ),
+    "passage": _cited(
+        Passage.id,
+        shown=Document.key + "/" + Passage.key,
+        resolve=lambda session, _, names: passage_ids(session, "passage", names),
+    ),
+    "publisher": _cited(Document.publisher),
+    "family": _cited(Document.family),
+    "verification": _cited(Citation.verification),
+    "conflict": _computed("conflict"),
+    "severity": _computed("severity"),
+    "conflict_kind": _Linked(lambda _: Conflict.kind, _kinds, linked=True),
+    "passage_count": _computed("passage_count"),
+    "document_count": _computed("document_count"),
+    "created_at": _time(Claim.created_at),
+    "updated_at": _time(Claim.updated_at),
+}
+assert set(FIELDS) == {spec.name for spec in SPECS}

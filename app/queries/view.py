@@ -1,0 +1,80 @@
+"""Through which sources claims are seen: all of them, or as if some did not exist."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, String, case, column, literal, values
+
+from app.models import Citation, Claim
+from app.vocabulary import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What counts when claims are filtered and counted.
+
+    Without exclusions the stored flags and counts do. With them, ``severities`` and
+    ``counts`` hold what was computed anew for the claims that are left, and every other
+    claim is out of sight.
+    """
+
+    concept_narrower: bool = True
+    excluded_passages: frozenset[int] = frozenset()
+    severities: dict[int, Severity] = field(default_factory=dict)
+    counts: dict[int, tuple[int, int]] = field(default_factory=dict)  # passages, documents
+    kinds_of: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def excludes(self) -> bool:
+        return bool(self.excluded_passages)
+
+    @property
+    def citation_counts(self) -> ColumnElement[bool]:
+        return Citation.passage_id.not_in(self.excluded_passages)
+
+    @property
+    def severity(self) -> ColumnElement[Any]:
+        if not self.excludes:
+            return Claim.__table__.c.severity
+        found = [
+            (Claim.id.in_(ids), literal(severity.value))
+            for severity in Severity
+            if (ids := [id_ for id_, own in self.severities.items() if own is severity])
+        ]
+        none = literal(Severity.none.value)
+        return case(*found, else_=none) if found else none
+
+    @property
+    def conflict(self) -> ColumnElement[Any]:
+        if not self.excludes:
+            return Claim.__table__.c.conflict
+        return Claim.id.in_([id_ for id_, own in self.severities.items() if own.is_conflict])
+
+    @property
+    def passage_count(self) -> ColumnElement[Any]:
+        return self._count(0, Claim.__table__.c.passage_count)
+
+    @property
+    def document_count(self) -> ColumnElement[Any]:
+        return self._count(1, Claim.__table__.c.document_count)
+
+    def _count(self, place: int, stored: ColumnElement[Any]) -> ColumnElement[Any]:
+        if not self.excludes:
+            return stored
+        by_count: dict[int, list[int]] = {}
+        for id_, counts in self.counts.items():
+            by_count.setdefault(counts[place], []).append(id_)
+        if not by_count:
+            return literal(0)
+        return case(
+            *((Claim.id.in_(ids), literal(number)) for number, ids in by_count.items()), else_=0
+        )
+
+    @property
+    def kinds(self) -> Any:
+        """Claim and kind of each conflict that it is in, as a table."""
+        table = values(column("claim_id", Integer), column("value", String), name="kinds")
+        return table.data(list(self.kinds_of) or [(0, "")])
+
+
+EVERYTHING = View()

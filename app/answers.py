@@ -19,6 +19,7 @@ DISCLAIMER = (
 )
 LICENCE_URL = "https://creativecommons.org/licenses/by/4.0/"
 DIGEST_LENGTH = 20
+JSON = "application/json"
 
 
 def answer(
@@ -35,13 +36,15 @@ def answer(
     content = to_json(body)
     digest = hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
     tag = f"{version}-{digest}" if version else digest
+    if request.method == "POST":
+        return Response(content, headers={"Cache-Control": "no-store"}, media_type=JSON)
     headers = {
         "ETag": f'"{tag}"',
         "Cache-Control": cache_control(request.app.state.settings),
         "Vary": "Accept",
         "Link": _link_header({"self": own_address(request), **(links or {})}),
     }
-    return Response(content, headers=headers, media_type="application/json")
+    return Response(content, headers=headers, media_type=JSON)
 
 
 def page_at(query: PageIn) -> PageAt:
@@ -52,12 +55,15 @@ def answer_page(
     request: Request,
     page: Page,
     *,
-    included: Mapping[str, Any] | None = None,
-    facets: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A list in its envelope; the next page stands in ``page.next`` and in ``Link``."""
+    """A list in its envelope; the next page stands in ``page.next`` and in ``Link``.
+
+    A list that was asked for by a body has no such address, only the cursor. ``more`` are
+    further parts of the envelope.
+    """
     next_address = None
-    if page.next_cursor:
+    if page.next_cursor and request.method != "POST":
         kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
         next_address = f"{request.url.path}?{urlencode([*kept, ('cursor', page.next_cursor)])}"
     body: dict[str, Any] = {
@@ -69,10 +75,7 @@ def answer_page(
             "applied": page.applied,
         },
     }
-    if facets is not None:
-        body["facets"] = facets
-    if included is not None:
-        body["included"] = included
+    body |= more or {}
     return answer(request, body, links={"next": next_address} if next_address else None)
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from app.errors import (
     ClaimbaseError,
+    ConflictingStateError,
     InternalError,
     InvalidRequestError,
     MalformedRequestError,
@@ -94,9 +95,14 @@ def answer_problem(error: ClaimbaseError, request_id: str) -> Response:
 
 def error_for_status(status: int, detail: str | None = None) -> ClaimbaseError:
     """The kind of problem that a bare status is, as frameworks and servers send them."""
-    for error in all_errors():
-        if error.status == status:
-            return error(detail or error.explanation)
+    generic = {
+        HTTPStatus.BAD_REQUEST: MalformedRequestError,
+        HTTPStatus.CONFLICT: ConflictingStateError,
+        HTTPStatus.UNPROCESSABLE_ENTITY: InvalidRequestError,
+    }
+    by_status = {error.status: error for error in all_errors()} | generic
+    if status in by_status:
+        return by_status[status](detail or by_status[status].explanation)
     kind = InternalError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else MalformedRequestError
     return kind(detail or kind.explanation)
 
@@ -131,6 +137,8 @@ async def _from_claimbase(request: Request, error: Exception) -> Response:
 
 async def _from_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, ClaimbaseError):
+        return answer_problem(error.__cause__, _request_id(request))
     known = {
         HTTPStatus.NOT_FOUND: NotFoundError("There is nothing at this address."),
         HTTPStatus.METHOD_NOT_ALLOWED: MethodNotAllowedError(
@@ -164,7 +172,7 @@ async def _from_validation(request: Request, error: Exception) -> Response:
     else:
         problem = InvalidRequestError(
             "The request is not valid; `errors` names the places.",
-            errors=[_place(fault) for fault in faults[:MAX_ERRORS]],
+            errors=[_place(fault, request) for fault in faults[:MAX_ERRORS]],
         )
     return answer_problem(problem, _request_id(request))
 
@@ -176,7 +184,7 @@ def _has_wrong_content_type(request: Request) -> bool:
     return not (sent == "application/json" or sent.endswith("+json"))
 
 
-def _place(fault: Mapping[str, Any]) -> dict[str, Any]:
+def _place(fault: Mapping[str, Any], request: Request) -> dict[str, Any]:
     where, *path = fault["loc"]
     place: dict[str, Any] = {"in": where}
     if where == "body":
@@ -184,8 +192,18 @@ def _place(fault: Mapping[str, Any]) -> dict[str, Any]:
     elif path:
         place["parameter"] = str(path[0])[:80]
     place["code"] = str(fault["type"])
-    place["detail"] = _detail(fault)
+    if fault["type"] == "extra_forbidden" and path:
+        hint = did_you_mean(str(path[-1]), _names_in_bodies(request.app))
+        place["detail"] = f"There is no such field.{hint}"
+    else:
+        place["detail"] = _detail(fault)
     return place
+
+
+def _names_in_bodies(app: FastAPI) -> set[str]:
+    """Every field that any described body has."""
+    schemas = app.openapi()["components"]["schemas"].values()
+    return {name for schema in schemas for name in schema.get("properties", {})}
 
 
 def _detail(fault: Mapping[str, Any]) -> str:

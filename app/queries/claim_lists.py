@@ -35,7 +35,7 @@ def list_claims(session: Session, asked: Mapping[str, Any], view: View, at: Page
     listing = Listing("/claims", bound, Claim.id, _order(asked.get("sort"), view))
     counted = asked.get("count") != "none"
     found = read_slice(session, listing, clauses, at, count=counted)
-    claims = claim_bodies(session, found.ids)
+    claims = claim_bodies(session, found.ids, view)
     facets = None
     if asked.get("facet"):
         facets = {name: _facet(session, asked, view, name) for name in asked["facet"]}

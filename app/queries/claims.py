@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from app.errors import NotFoundError, WithdrawnError
 from app.identifiers import Prefix, parse_id, public_id
 from app.models import Claim, Conflict, ConflictClaim, Revision
-from app.queries.conflicts import conflict_briefs
+from app.queries.conflicts import BRIEF, conflict_briefs
 from app.queries.records import Record, claim_records
-from app.vocabulary import ClaimStatus
+from app.queries.view import EVERYTHING, View
+from app.vocabulary import ClaimStatus, Severity
 
 CLAIM_RECORD = "claim"
 
@@ -43,9 +44,15 @@ def get_claim_version(session: Session, text: str) -> Record:
     return record
 
 
-def claim_bodies(session: Session, ids: Sequence[int]) -> list[Record]:
+def claim_bodies(
+    session: Session,
+    ids: Sequence[int],
+    view: View = EVERYTHING,
+) -> list[Record]:
     """Claims as they are answered, in the order of ``ids``: records with what is computed."""
     records = claim_records(session, ids)
+    if view.excludes:
+        return [_seen_through(view, id_, records[id_]) for id_ in ids]
     flags = session.execute(
         select(
             Claim.id,
@@ -70,6 +77,21 @@ def claim_bodies(session: Session, ids: Sequence[int]) -> list[Record]:
     ]
 
 
+def _seen_through(view: View, id_: int, record: Record) -> Record:
+    """A claim without its citations from sources that are left out."""
+    out = {public_id(Prefix.passage, passage) for passage in view.excluded_passages}
+    severity = view.severities.get(id_, Severity.none)
+    passages, documents = view.counts[id_]
+    return record | {
+        "citations": [c for c in record["citations"] if c["passage"]["id"] not in out],
+        "conflict": severity.is_conflict,
+        "severity": severity.value,
+        "conflicts": view.conflict_refs.get(id_, []),
+        "passage_count": passages,
+        "document_count": documents,
+    }
+
+
 def _conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
     rows = session.execute(
         select(ConflictClaim.claim_id, ConflictClaim.severity, Conflict.id, Conflict.kind)
@@ -88,9 +110,16 @@ def _conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list
     return {claim_id: list(refs.values()) for claim_id, refs in found.items()}
 
 
-def included_conflicts(session: Session, claims: Sequence[Record]) -> Record:
+def included_conflicts(
+    session: Session,
+    claims: Sequence[Record],
+    view: View = EVERYTHING,
+) -> Record:
     """Who reads one side is given the others: the conflicts of these claims, in full."""
     ids = {ref["id"] for claim in claims for ref in claim["conflicts"]}
+    if view.excludes:
+        kept = (conflict for conflict in view.conflicts.values() if conflict["id"] in ids)
+        return {"conflicts": [{part: conflict[part] for part in BRIEF} for conflict in kept]}
     return {"conflicts": conflict_briefs(session, sorted(_number(id_) for id_ in ids))}
 
 

@@ -45,20 +45,21 @@ def compute_rows(
     )
     rows = {
         conflict.key: ComputedConflict(
-            columns=_columns(conflict, vocabulary)
+            columns=conflict_columns(conflict, vocabulary)
             | {"subject_id": ids.get(conflict.subject or "")},
             claims=[
-                (_number(claim), side, dict(conflict.severities)[claim])
+                (claim_number(claim), side, dict(conflict.severities)[claim])
                 for side, listed in enumerate(conflict.sides)
                 for claim in listed.claims
             ],
         )
         for conflict in result.conflicts
     }
-    return rows, {_number(id_): severity for id_, severity in result.severities.items()}
+    return rows, {claim_number(id_): severity for id_, severity in result.severities.items()}
 
 
-def _columns(conflict: rules.Conflict, vocabulary: Vocabulary) -> dict[str, Any]:
+def conflict_columns(conflict: rules.Conflict, vocabulary: Vocabulary) -> dict[str, Any]:
+    """The columns of the row of a conflict that is open."""
     return {
         "rule": conflict.rule.value,
         "kind": conflict.kind,
@@ -96,7 +97,7 @@ def _columns(conflict: rules.Conflict, vocabulary: Vocabulary) -> dict[str, Any]
     }
 
 
-def _number(text: str) -> int:
+def claim_number(text: str) -> int:
     parsed = parse_id(Prefix.claim, text)
     assert parsed is not None
     return parsed[0]

@@ -1,15 +1,15 @@
 """Reading concepts: what claims speak of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
-from app.models import Claim, Concept, ConceptBroader
+from app.models import Claim, Concept, ConceptBroader, ConceptSynonym, ConceptXref
 from app.queries.filters import visible_claims
-from app.queries.names import nearest_names
+from app.queries.names import begins_a_word, concept_ids, nearest_names, with_narrower
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, concept_records
 
@@ -27,12 +27,9 @@ def get_concept(session: Session, key: str) -> Record:
         .where(ConceptBroader.broader_id == id_)
         .order_by(Concept.key),
     )
-    as_value = session.scalar(_count().where(Claim.concept_id == id_))
-    as_subject = session.scalar(_count().where(Claim.subject_id == id_))
     return concept_records(session, [id_])[id_] | {
         "narrower": [{"key": row.key, "label": row.label} for row in narrower],
-        "claims_as_value": as_value,
-        "claims_as_subject": as_subject,
+        **_uses(session, [id_])[id_],
         "links": {
             "claims_as_value": f"/claims?concept={key}",
             "claims_as_subject": f"/claims?subject={key}",
@@ -40,8 +37,36 @@ def get_concept(session: Session, key: str) -> Record:
     }
 
 
-def _count() -> Any:
-    return select(func.count()).select_from(Claim).where(visible_claims())
+def _uses(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    """How many public claims have each concept as their value, and as their subject."""
+    uses: dict[int, Record] = {id_: {"claims_as_value": 0, "claims_as_subject": 0} for id_ in ids}
+    columns = {"claims_as_value": Claim.concept_id, "claims_as_subject": Claim.subject_id}
+    for name, column in columns.items():
+        rows = session.execute(
+            select(column, func.count()).where(visible_claims(), column.in_(ids)).group_by(column),
+        )
+        for id_, number in rows:
+            uses[id_][name] = number
+    return uses
+
+
+def _clauses(session: Session, filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = []
+    if filters.get("kind"):
+        clauses.append(Concept.kind.in_(filters["kind"]))
+    words = filters.get("q")
+    if words is not None:
+        synonyms = select(ConceptSynonym.concept_id)
+        synonyms = synonyms.where(begins_a_word(ConceptSynonym.folded, words))
+        clauses.append(or_(begins_a_word(Concept.label, words), Concept.id.in_(synonyms)))
+    if filters.get("xref"):
+        named = select(ConceptXref.concept_id).where(ConceptXref.curie.in_(filters["xref"]))
+        clauses.append(Concept.id.in_(named))
+    if filters.get("broader"):
+        top = concept_ids(session, "broader", filters["broader"])
+        below = set(with_narrower(session, top)) - set(top)
+        clauses.append(Concept.id.in_(below))
+    return clauses
 
 
 def list_concepts(
@@ -50,8 +75,8 @@ def list_concepts(
     at: PageAt,
 ) -> Page:
     """A page of concepts by key."""
-    clauses = [Concept.kind.in_(filters["kind"])] if filters.get("kind") else []
     listing = Listing("/concepts", filters, Concept.id, (Order(Concept.key, str),))
-    found = read_slice(session, listing, clauses, at)
+    found = read_slice(session, listing, _clauses(session, filters), at)
     records = concept_records(session, found.ids)
-    return Page.of(found, [records[id_] for id_ in found.ids], at, filters)
+    uses = _uses(session, found.ids)
+    return Page.of(found, [records[id_] | uses[id_] for id_ in found.ids], at, filters)

@@ -4,17 +4,26 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
-from app.models import Citation, Claim, Condition, Conflict, Passage
+from app.models import (
+    Citation,
+    Claim,
+    Condition,
+    ConditionAlias,
+    ConditionXref,
+    Conflict,
+    Passage,
+)
 from app.queries.claims import claim_bodies
 from app.queries.conflicts import FLAGGED, conflict_records
 from app.queries.filters import visible_claims
-from app.queries.names import all_slugs, find_condition, nearest_names
+from app.queries.names import all_slugs, begins_a_word, find_condition, nearest_names
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, condition_records, document_records
+from app.queries.view import EVERYTHING, View
 from app.text import slugified
 from app.vocabulary import Vocabulary
 
@@ -39,6 +48,7 @@ def get_condition_page(
     session: Session,
     condition_id: int,
     vocabulary: Vocabulary,
+    view: View = EVERYTHING,
     *,
     disclaimer: str,
 ) -> Record:
@@ -47,11 +57,12 @@ def get_condition_page(
     At most 1,000 claims; ``truncated`` tells, and the list has them all.
     """
     record = condition_records(session, [condition_id])[condition_id]
-    of_condition = (visible_claims(), Claim.condition_id == condition_id)
+    of_condition = _visible_of(condition_id, view)
+    flagged = view.conflict.label("flagged")
     counted = session.execute(
-        select(Claim.type, Claim.conflict, func.count())
+        select(Claim.type, flagged, func.count())
         .where(*of_condition)
-        .group_by(Claim.type, Claim.conflict),
+        .group_by(Claim.type, flagged),
     ).all()
     total = sum(number for _, _, number in counted)
     ids = list(
@@ -59,9 +70,9 @@ def get_condition_page(
             select(Claim.id).where(*of_condition).order_by(Claim.id).limit(MAX_CLAIMS_ON_A_PAGE),
         ),
     )
-    claims = claim_bodies(session, ids)
-    conflicts = _conflicts(session, condition_id)
-    documents = _documents(session, condition_id)
+    claims = claim_bodies(session, ids, view)
+    conflicts = conflicts_of(session, condition_id, view)
+    documents = _documents(session, condition_id, view)
     by_type = _counts_by_type(counted, vocabulary)
     return record | {
         "disclaimer": disclaimer,
@@ -88,8 +99,15 @@ def get_condition_page(
     }
 
 
-def _conflicts(session: Session, condition_id: int) -> list[Record]:
+def _visible_of(condition_id: int, view: View) -> list[ColumnElement[bool]]:
+    clauses = [visible_claims(), Claim.condition_id == condition_id]
+    return [*clauses, Claim.id.in_(list(view.counts))] if view.excludes else clauses
+
+
+def conflicts_of(session: Session, condition_id: int, view: View) -> list[Record]:
     """The open conflicts, the flagged ones first, then in the order in which they came."""
+    if view.excludes:
+        return sorted(view.conflicts.values(), key=lambda record: not record["conflict"])
     ids = session.scalars(
         select(Conflict.id)
         .where(Conflict.condition_id == condition_id, Conflict.status == "open")
@@ -99,13 +117,16 @@ def _conflicts(session: Session, condition_id: int) -> list[Record]:
     return sorted((records[id_] for id_ in ids), key=lambda record: not record["conflict"])
 
 
-def _documents(session: Session, condition_id: int) -> list[Record]:
+def _documents(session: Session, condition_id: int, view: View) -> list[Record]:
     """The documents that the claims cite; for each passage how many citations it has here."""
+    clauses = _visible_of(condition_id, view)
+    if view.excludes:
+        clauses.append(view.citation_counts)
     rows = session.execute(
         select(Passage.document_id, Passage.key, func.count())
         .join(Citation, Citation.passage_id == Passage.id)
         .join(Claim, Claim.id == Citation.claim_id)
-        .where(visible_claims(), Claim.condition_id == condition_id)
+        .where(*clauses)
         .group_by(Passage.document_id, Passage.key),
     ).all()
     counts = {(document_id, key): number for document_id, key, number in rows}
@@ -161,7 +182,7 @@ def list_conditions(
 ) -> Page:
     """A page of conditions by slug, each with its counts."""
     listing = Listing("/conditions", filters, Condition.id, (Order(Condition.slug, str),))
-    found = read_slice(session, listing, [], at)
+    found = read_slice(session, listing, _clauses(filters), at)
     records = condition_records(session, found.ids)
     claims = _counts(session, Claim.condition_id, found.ids, visible_claims())
     flagged = (Conflict.status == "open") & Conflict.effective.in_(FLAGGED)
@@ -171,6 +192,26 @@ def list_conditions(
         for id_ in found.ids
     ]
     return Page.of(found, data, at, filters)
+
+
+def _clauses(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = []
+    words = filters.get("q")
+    if words is not None:
+        aliases = select(ConditionAlias.condition_id)
+        aliases = aliases.where(begins_a_word(ConditionAlias.name, words))
+        clauses.append(or_(begins_a_word(Condition.name, words), Condition.id.in_(aliases)))
+    if filters.get("xref"):
+        named = select(ConditionXref.condition_id).where(ConditionXref.curie.in_(filters["xref"]))
+        clauses.append(Condition.id.in_(named))
+    if filters.get("conflict") is not None:
+        flagged = select(Conflict.condition_id).where(
+            Conflict.status == "open",
+            Conflict.effective.in_(FLAGGED),
+        )
+        inside = Condition.id.in_(flagged)
+        clauses.append(inside if filters["conflict"] else ~inside)
+    return clauses
 
 
 def _counts(session: Session, column: Any, ids: Sequence[int], clause: Any) -> dict[int, int]:

@@ -12,8 +12,12 @@ from app.models import Concept, Condition, Conflict
 from app.queries.names import concept_ids, condition_ids
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import AnyRow, Record, stamp
+from app.queries.view import EVERYTHING, View
 from app.vocabulary import Severity
 
+# What stands beside a list of claims.
+BRIEF = ("id", "question", "kind", "severity", "explanation", "sides")
+RECOMPUTED = {"severity", "conflict"}
 FLAGGED = [severity for severity in Severity if severity.is_conflict]
 
 
@@ -30,12 +34,37 @@ def list_conflicts(
     session: Session,
     filters: Mapping[str, Any],
     at: PageAt,
+    view: View = EVERYTHING,
 ) -> Page:
     """A page of conflicts, the open ones unless asked otherwise, by id."""
+    if view.excludes:
+        return _page_of_view(session, filters, at, view)
     listing = Listing("/conflicts", filters, Conflict.id, (Order(Conflict.id),))
     found = read_slice(session, listing, _clauses(session, filters), at)
     records = conflict_records(session, found.ids)
     return Page.of(found, [records[id_] for id_ in found.ids], at, filters)
+
+
+def _page_of_view(
+    session: Session,
+    filters: Mapping[str, Any],
+    at: PageAt,
+    view: View,
+) -> Page:
+    """The conflicts that are left when sources are left out; what is not computed anew
+    (question, rule, subject) is filtered in the base as always."""
+    stored = {name: value for name, value in filters.items() if name not in RECOMPUTED}
+    clauses = [*_clauses(session, stored), Conflict.id.in_(list(view.conflicts))]
+    severities, flagged = filters.get("severity"), filters.get("conflict")
+    kept = [
+        number
+        for number, record in view.conflicts.items()
+        if (not severities or record["severity"]["effective"] in severities)
+        and (flagged is None or record["conflict"] is flagged)
+    ]
+    listing = Listing("/conflicts", filters, Conflict.id, (Order(Conflict.id),))
+    found = read_slice(session, listing, [*clauses, Conflict.id.in_(kept)], at)
+    return Page.of(found, [view.conflicts[id_] for id_ in found.ids], at, filters)
 
 
 def _clauses(session: Session, filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:

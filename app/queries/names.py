@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidRequestError
@@ -32,6 +32,16 @@ def nearest_names(name: str, known: Iterable[str]) -> list[str]:
     """At most three known names that a mistyped one may stand for, nearest first."""
     close = difflib.get_close_matches(name.lower()[:80], list(known), n=MAX_SUGGESTIONS, cutoff=0.6)
     return list(close)
+
+
+def begins_a_word(column: Any, words: str) -> ColumnElement[bool]:
+    """Whether ``words`` stand at the beginning, or after a space, whatever their case."""
+    start = folded(words)
+    lowered = func.lower(column)
+    return or_(
+        lowered.startswith(start, autoescape=True),
+        lowered.contains(f" {start}", autoescape=True),
+    )
 
 
 def unknown_value(parameter: str, what: str, suggestions: Sequence[str]) -> InvalidRequestError:

@@ -144,14 +144,25 @@ def read_cursor(fingerprint: str, cursor: str, order: Sequence[Order]) -> list[A
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         check, payload = raw[:8], raw[8:]
         position = json.loads(payload) if check == _check(fingerprint, payload) else None
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise InvalidCursorError("The cursor is damaged.") from error
     if not isinstance(position, list) or len(position) != len(order):
         raise InvalidCursorError("The cursor is damaged, or is used with other filters or sort.")
-    return [
-        datetime.fromisoformat(value) if part.kind is datetime else value
-        for part, value in zip(order, position, strict=True)
-    ]
+    return [_value(part.kind, value) for part, value in zip(order, position, strict=True)]
+
+
+def _value(kind: type, value: Any) -> Any:
+    """One that a database can compare: anybody can compute the check of a cursor."""
+    try:
+        if kind is datetime and isinstance(value, str):
+            return datetime.fromisoformat(value)
+        if kind is str and isinstance(value, str) and "\x00" not in value and value.encode():
+            return value
+    except ValueError as error:  # no time, or half of a surrogate pair
+        raise InvalidCursorError("The cursor is damaged.") from error
+    if kind is int and type(value) is int and abs(value) < 2**63:
+        return value
+    raise InvalidCursorError("The cursor is damaged.")
 
 
 def _check(fingerprint: str, payload: bytes) -> bytes:

@@ -6,23 +6,25 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, String, case, column, literal, values
 
 from app.models import Citation, Claim
+from app.queries.records import Record
 from app.vocabulary import Severity
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What counts when claims are filtered and counted.
+    """What counts when claims are filtered, counted and shown.
 
-    Without exclusions the stored flags and counts do. With them, ``severities`` and
-    ``counts`` hold what was computed anew for the claims that are left, and every other
-    claim is out of sight.
+    Without exclusions the stored flags and counts do. With them, all of this was computed
+    anew for the claims that are left, and every other claim is out of sight: ``severities``
+    and ``counts`` (citing passages, documents) by claim, ``conflicts`` by their number.
     """
 
     concept_narrower: bool = True
     excluded_passages: frozenset[int] = frozenset()
     severities: dict[int, Severity] = field(default_factory=dict)
-    counts: dict[int, tuple[int, int]] = field(default_factory=dict)  # passages, documents
-    kinds_of: tuple[tuple[int, str], ...] = ()
+    counts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    conflicts: dict[int, Record] = field(default_factory=dict)
+    conflict_refs: dict[int, list[Record]] = field(default_factory=dict)
 
     @property
     def excludes(self) -> bool:
@@ -48,7 +50,8 @@ class View:
     def conflict(self) -> ColumnElement[Any]:
         if not self.excludes:
             return Claim.__table__.c.conflict
-        return Claim.id.in_([id_ for id_, own in self.severities.items() if own.is_conflict])
+        flagged = [id_ for id_, own in self.severities.items() if own.is_conflict]
+        return case((Claim.id.in_(flagged), literal(value=True)), else_=literal(value=False))
 
     @property
     def passage_count(self) -> ColumnElement[Any]:
@@ -64,17 +67,15 @@ class View:
         by_count: dict[int, list[int]] = {}
         for id_, counts in self.counts.items():
             by_count.setdefault(counts[place], []).append(id_)
-        if not by_count:
-            return literal(0)
-        return case(
-            *((Claim.id.in_(ids), literal(number)) for number, ids in by_count.items()), else_=0
-        )
+        found = [(Claim.id.in_(ids), literal(number)) for number, ids in by_count.items()]
+        return case(*found, else_=literal(0)) if found else literal(0)
 
     @property
     def kinds(self) -> Any:
         """Claim and kind of each conflict that it is in, as a table."""
+        pairs = [(id_, ref["kind"]) for id_, refs in self.conflict_refs.items() for ref in refs]
         table = values(column("claim_id", Integer), column("value", String), name="kinds")
-        return table.data(list(self.kinds_of) or [(0, "")])
+        return table.data(pairs or [(0, "")])
 
 
 EVERYTHING = View()

@@ -1,13 +1,23 @@
 """Claims: lists by filter, one claim, one version of it."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import answer, answer_page, page_at
-from app.deps import ReadSession
-from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError, WithdrawnError
+from app.bodies import StrictRoute
+from app.deps import CurrentVocabulary, ReadSession
+from app.errors import (
+    BodyTooLargeError,
+    InvalidCursorError,
+    InvalidRequestError,
+    MalformedRequestError,
+    NotFoundError,
+    UnsupportedMediaTypeError,
+    WithdrawnError,
+)
 from app.problems import problem_responses
 from app.queries.claim_lists import group_claims, list_claims, only_fields
 from app.queries.claims import (
@@ -15,22 +25,24 @@ from app.queries.claims import (
     get_claim_version,
     included_conflicts,
 )
+from app.queries.exclusions import view_of
 from app.queries.view import View
-from app.schemas.claim_queries import ClaimFilters
-from app.schemas.claims import CitationList, ClaimList, ClaimVersion, OneClaim
+from app.schemas.claim_queries import ClaimFilters, ClaimSearch, Words
+from app.schemas.claims import CitationList, ClaimGroups, ClaimList, ClaimVersion, OneClaim
 
-router = APIRouter(prefix="/claims", tags=["claims"])
+router = APIRouter(prefix="/claims", tags=["claims"], route_class=StrictRoute)
 ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
 
 
 @router.get(
     "",
-    response_model=ClaimList,
+    response_model=ClaimList | ClaimGroups,
     responses=problem_responses(InvalidCursorError, InvalidRequestError),
 )
 def read_claims(
     request: Request,
     session: ReadSession,
+    vocabulary: CurrentVocabulary,
     query: Annotated[ClaimFilters, Query()],
 ) -> Response:
     """List the claims that fit, a page at a time.
@@ -39,13 +51,54 @@ def read_claims(
     sides, so that no side is shown alone.
     """
     asked = query.model_dump(exclude_unset=True, by_alias=True)
-    view = View(concept_narrower=query.concept_narrower)
-    if query.group_by is not None:
-        return answer(request, group_claims(session, asked, view, query.group_by.split(",")))
+    groups = query.group_by.split(",") if query.group_by else []
+    view = view_of(session, asked, vocabulary, conditions=query.condition)
+    return _answer_list(request, session, view, query, asked, groups=groups)
+
+
+@router.post(
+    "/search",
+    response_model=ClaimList | ClaimGroups,
+    responses=problem_responses(
+        MalformedRequestError,
+        InvalidCursorError,
+        BodyTooLargeError,
+        UnsupportedMediaTypeError,
+        InvalidRequestError,
+    ),
+)
+def search_claims(
+    request: Request,
+    session: ReadSession,
+    vocabulary: CurrentVocabulary,
+    query: ClaimSearch,
+) -> Response:
+    """List the claims that fit a nested query, in the shape of `GET /claims`.
+
+    `filter` combines criteria by `all`, `any` and `not`; everything else is as in the
+    parameters of the list. Nothing is written.
+    """
+    asked = query.model_dump(exclude_unset=True, by_alias=True)
+    conditions = query.filter.condition if query.filter else []
+    view = view_of(session, asked, vocabulary, conditions=conditions)
+    return _answer_list(request, session, view, query, asked, groups=query.group_by)
+
+
+def _answer_list(
+    request: Request,
+    session: ReadSession,
+    view: View,
+    query: Words,
+    asked: dict[str, Any],
+    *,
+    groups: Sequence[str],
+) -> Response:
+    if groups:
+        return answer(request, group_claims(session, asked, view, groups))
     page, facets = list_claims(session, asked, view, page_at(query))
-    included = included_conflicts(session, page.data)
+    included = included_conflicts(session, page.data, view)
     page = page._replace(data=only_fields(page.data, query.fields))
-    return answer_page(request, page, included=included, facets=facets)
+    return answer_page(request, page, more={"facets": facets, "included": included})
 
 
 @router.get(

@@ -1,6 +1,6 @@
 """Conditions: the list, and the page of one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -9,11 +9,19 @@ from app.answers import DISCLAIMER, answer, answer_page, page_at, redirect
 from app.deps import CurrentVocabulary, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
+from app.queries.comparisons import get_agreement, get_matrix
 from app.queries.conditions import get_condition_page, list_conditions, resolve_condition
-from app.schemas.conditions import ConditionList, ConditionPage
-from app.schemas.shared import PageIn
+from app.queries.exclusions import view_of
+from app.schemas.comparisons import Agreement, Matrix, MatrixQuery
+from app.schemas.conditions import ConditionFilters, ConditionList, ConditionPage
+from app.schemas.shared import Exclusions
 
 router = APIRouter(prefix="/conditions", tags=["conditions"])
+Slug = Annotated[str, Path(max_length=200, examples=["milia"])]
+OF_ONE: dict[int | str, dict[str, Any]] = {
+    308: {"description": "An alias, or another spelling: `Location` has the slug."},
+    **problem_responses(NotFoundError, InvalidRequestError),
+}
 
 
 @router.get(
@@ -24,25 +32,24 @@ router = APIRouter(prefix="/conditions", tags=["conditions"])
 def read_conditions(
     request: Request,
     session: ReadSession,
-    query: Annotated[PageIn, Query()],
+    query: Annotated[ConditionFilters, Query()],
 ) -> Response:
     """List the conditions with the number of their claims and flagged conflicts."""
-    return answer_page(request, list_conditions(session, {}, page_at(query)))
+    filters = query.model_dump(mode="json", exclude_unset=True, exclude={"limit", "cursor"})
+    return answer_page(request, list_conditions(session, filters, page_at(query)))
 
 
 @router.get(
     "/{slug}",
     response_model=ConditionPage,
-    responses={
-        308: {"description": "An alias, or another spelling: `Location` has the slug."},
-        **problem_responses(NotFoundError, InvalidRequestError),
-    },
+    responses=OF_ONE,
 )
 def read_condition(
     request: Request,
     session: ReadSession,
     vocabulary: CurrentVocabulary,
-    slug: Annotated[str, Path(max_length=200, examples=["milia"])],
+    slug: Slug,
+    query: Annotated[Exclusions, Query()],
 ) -> Response:
     """Read everything that a page about one condition needs, in one answer.
 
@@ -52,5 +59,53 @@ def read_condition(
     condition_id, canonical = resolve_condition(session, slug)
     if slug != canonical:
         return redirect(request, f"/conditions/{canonical}")
-    page = get_condition_page(session, condition_id, vocabulary, disclaimer=DISCLAIMER)
+    view = view_of(session, query.model_dump(), vocabulary, conditions=[canonical])
+    page = get_condition_page(session, condition_id, vocabulary, view, disclaimer=DISCLAIMER)
     return answer(request, page)
+
+
+@router.get(
+    "/{slug}/matrix",
+    response_model=Matrix,
+    responses=OF_ONE,
+)
+def read_matrix(
+    request: Request,
+    session: ReadSession,
+    vocabulary: CurrentVocabulary,
+    slug: Slug,
+    query: Annotated[MatrixQuery, Query()],
+) -> Response:
+    """Compare the sources of a condition: questions by passages or documents.
+
+    Each row is a question, each cell what one source answers; `conflicts` and `severity`
+    tell where they part.
+    """
+    condition_id, canonical = resolve_condition(session, slug)
+    if slug != canonical:
+        return redirect(request, f"/conditions/{canonical}/matrix")
+    view = view_of(session, query.model_dump(), vocabulary, conditions=[canonical])
+    return answer(request, get_matrix(session, condition_id, vocabulary, view, by=query.by))
+
+
+@router.get(
+    "/{slug}/agreement",
+    response_model=Agreement,
+    responses=OF_ONE,
+)
+def read_agreement(
+    request: Request,
+    session: ReadSession,
+    vocabulary: CurrentVocabulary,
+    slug: Slug,
+    query: Annotated[Exclusions, Query()],
+) -> Response:
+    """Count, for each question, how many passages give each answer.
+
+    Counting says who stands where. It does not decide who is right.
+    """
+    condition_id, canonical = resolve_condition(session, slug)
+    if slug != canonical:
+        return redirect(request, f"/conditions/{canonical}/agreement")
+    view = view_of(session, query.model_dump(), vocabulary, conditions=[canonical])
+    return answer(request, get_agreement(session, condition_id, vocabulary, view))

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import answer, answer_page, page_at
-from app.deps import ReadSession
+from app.deps import CurrentVocabulary, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
 from app.queries.conflicts import get_conflict, list_conflicts
+from app.queries.exclusions import view_of
 from app.schemas.conflicts import ConflictFilters, ConflictList, ConflictOut
 
 router = APIRouter(prefix="/conflicts", tags=["conflicts"])
@@ -23,11 +24,13 @@ router = APIRouter(prefix="/conflicts", tags=["conflicts"])
 def read_conflicts(
     request: Request,
     session: ReadSession,
+    vocabulary: CurrentVocabulary,
     query: Annotated[ConflictFilters, Query()],
 ) -> Response:
     """List conflicts, a page at a time; tensions are among them, unflagged."""
     filters = query.model_dump(mode="json", exclude_unset=True, exclude={"limit", "cursor"})
-    return answer_page(request, list_conflicts(session, filters, page_at(query)))
+    view = view_of(session, filters, vocabulary, conditions=query.condition)
+    return answer_page(request, list_conflicts(session, filters, page_at(query), view))
 
 
 @router.get(

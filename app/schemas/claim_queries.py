@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from app.schemas.claim_fields import FACETS, make_criteria
-from app.schemas.shared import NameIn, PageIn
+from app.schemas.shared import Exclusions, PageIn
 
 MAX_FACETS = 10
 MAX_GROUPING = 2
@@ -59,7 +59,7 @@ _Filters = make_criteria(
 )
 
 
-class Words(PageIn):
+class Words(PageIn, Exclusions):
     """What a list of claims is asked beside its filters."""
 
     q: Annotated[
@@ -97,20 +97,6 @@ class Words(PageIn):
         Literal["exact", "none"],
         Field(description="`none` skips the total."),
     ] = "exact"
-    exclude_document: Annotated[
-        list[NameIn],
-        Field(
-            max_length=50,
-            description=(
-                "As if these documents did not exist: flags and conflicts are computed anew. "
-                "Needs exactly one `condition`."
-            ),
-        ),
-    ] = []
-    exclude_passage: Annotated[
-        list[NameIn],
-        Field(max_length=50, description="The same for single passages."),
-    ] = []
 
 
 class _Grouped(Words):

@@ -1,6 +1,6 @@
 """Claims: what can be asked of their list, and what is answered."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -114,8 +114,44 @@ class IncludedConflicts(Out):
     ]
 
 
+class FacetValue(Out):
+    value: Annotated[
+        str | bool | int | None,
+        Field(description="As the filter takes it; null for claims without one."),
+    ]
+    count: int
+    selected: bool
+
+
+class Facet(Out):
+    values: Annotated[list[FacetValue], Field(description="The commonest first.")]
+    values_total: int
+    truncated: bool
+
+
 class ClaimList(ListOut[ClaimOut]):
+    facets: dict[str, Facet] | None
     included: IncludedConflicts
+
+
+class Group(Out):
+    key: dict[str, str | bool | int | None]
+    count: int
+
+
+class GroupsMeta(Out):
+    group_by: list[str]
+    groups: int
+    total: Annotated[int, Field(description="Claims, each counted once.")]
+    total_is_exact: bool
+    applied: dict[str, Any]
+
+
+class ClaimGroups(Out):
+    """With `group_by`: how many claims have each value, complete."""
+
+    data: list[Group]
+    meta: GroupsMeta
 
 
 class OneClaim(ClaimOut):

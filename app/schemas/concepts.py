@@ -2,14 +2,26 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.schemas.base import Out, Slug
-from app.schemas.shared import MAX_VALUES, ConceptRef, ListOut, PageIn, Time, Xref
+from app.schemas.base import Curie, Out, Slug
+from app.schemas.shared import MAX_VALUES, ConceptRef, ListOut, NameIn, PageIn, Time, Xref
 
 
 class ConceptFilters(PageIn):
     kind: Annotated[
         list[Slug],
         Field(max_length=MAX_VALUES, description="What the concept is.", examples=[["procedure"]]),
+    ] = []
+    q: Annotated[
+        str | None,
+        Field(max_length=200, description="Begins a word of the label or of a synonym."),
+    ] = None
+    xref: Annotated[
+        list[Curie],
+        Field(max_length=MAX_VALUES, description="External id.", examples=[["MESH:D011565"]]),
+    ] = []
+    broader: Annotated[
+        list[NameIn],
+        Field(max_length=MAX_VALUES, description="A concept: those below it, at any depth."),
     ] = []
 
 
@@ -29,17 +41,20 @@ class ConceptOut(Out):
     updated_at: Time
 
 
+class ConceptRow(ConceptOut):
+    claims_as_value: int
+    claims_as_subject: int
+
+
 class ConceptLinks(Out):
     claims_as_value: str
     claims_as_subject: str
 
 
-class OneConcept(ConceptOut):
+class OneConcept(ConceptRow):
     narrower: list[ConceptRef]
-    claims_as_value: int
-    claims_as_subject: int
     links: ConceptLinks
 
 
-class ConceptList(ListOut[ConceptOut]):
+class ConceptList(ListOut[ConceptRow]):
     pass

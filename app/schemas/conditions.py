@@ -2,11 +2,28 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.schemas.base import Out
+from app.schemas.base import Curie, Out
 from app.schemas.claims import ClaimOut
 from app.schemas.conflicts import ConflictOut
 from app.schemas.documents import DocumentOnPage
-from app.schemas.shared import ListOut, Time, Xref
+from app.schemas.shared import MAX_VALUES, ListOut, PageIn, Time, Xref
+
+
+class ConditionFilters(PageIn):
+    """A repeated key is OR, different keys are AND."""
+
+    q: Annotated[
+        str | None,
+        Field(max_length=200, description="Begins a word of the name or of an alias."),
+    ] = None
+    xref: Annotated[
+        list[Curie],
+        Field(max_length=MAX_VALUES, description="External id.", examples=[["HP:0001056"]]),
+    ] = []
+    conflict: Annotated[
+        bool | None,
+        Field(description="Whether it has an open conflict that is flagged."),
+    ] = None
 
 
 class AliasOut(Out):

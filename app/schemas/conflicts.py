@@ -8,6 +8,7 @@ from app.schemas.shared import (
     QUESTIONS,
     ConceptRef,
     ConditionRef,
+    Exclusions,
     ListOut,
     NameIn,
     PageIn,
@@ -16,7 +17,7 @@ from app.schemas.shared import (
 from app.vocabulary import Polarity, Rule, Severity
 
 
-class ConflictFilters(PageIn):
+class ConflictFilters(PageIn, Exclusions):
     """A repeated key is OR, different keys are AND."""
 
     condition: Annotated[

@@ -36,6 +36,27 @@ class PageIn(BaseModel):
     ] = None
 
 
+class Exclusions(BaseModel):
+    """Sources to leave out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    exclude_document: Annotated[
+        list[NameIn],
+        Field(
+            max_length=50,
+            description=(
+                "As if these documents did not exist: flags and conflicts are computed anew. "
+                "In lists this needs exactly one `condition`."
+            ),
+        ),
+    ] = []
+    exclude_passage: Annotated[
+        list[NameIn],
+        Field(max_length=50, description="The same for single passages."),
+    ] = []
+
+
 class ConditionRef(Out):
     slug: Annotated[str, Field(examples=["milia"])]
     name: Annotated[str, Field(examples=["Milia"])]

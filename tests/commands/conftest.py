@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.databases import migrated_engine, new_database
+
+
+@pytest.fixture
+def fresh_engine(tmp_path: Path) -> Iterator[Engine]:
+    """A migrated base without anything in it, for this test alone."""
+    engine = migrated_engine(new_database("fresh", tmp_path))
+    yield engine
+    engine.dispose()

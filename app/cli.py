@@ -19,6 +19,7 @@ from app.errors import ClaimbaseError
 from app.main import create_app
 from app.queries.check import check_base
 from app.queries.document_check import check_document, locate_quote
+from app.server import ProblemProtocol
 from app.startup import StartupError, open_database, prepare, refuse_foreign_base
 from app.vocabulary import VocabularyFileError, load_vocabulary
 
@@ -80,6 +81,7 @@ def serve() -> None:
         config = uvicorn.Config(
             "app.main:create_app",
             factory=True,
+            http=ProblemProtocol,
             workers=settings.workers,
             log_level="warning",
             server_header=False,
@@ -186,7 +188,11 @@ def locate(
 ) -> None:
     """Print every place of a quote in a text, as start and end in code points."""
     with _one_sentence():
-        places = locate_quote(_read_text(file).decode(), quote)
+        try:
+            text = _read_text(file).decode()
+        except UnicodeDecodeError as error:
+            raise StartupError(f"{file} is not UTF-8: byte {error.start}.") from error
+        places = locate_quote(text, quote)
         if not places:
             raise StartupError("The text does not contain these words.")
         for start, end in places:

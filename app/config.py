@@ -4,16 +4,30 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).parent.parent
+
+
+def _of_a_known_database(url: str) -> str:
+    try:
+        backend = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise ValueError("it has to be a URL such as sqlite:///var/claimbase.db") from error
+    if backend not in {"sqlite", "postgresql"}:
+        raise ValueError("the database has to be sqlite or postgresql")
+    return url
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CLAIMBASE_", extra="ignore")
 
-    database_url: str = f"sqlite:///{ROOT / 'var' / 'claimbase.db'}"
+    database_url: Annotated[str, AfterValidator(_of_a_known_database)] = (
+        f"sqlite:///{ROOT / 'var' / 'claimbase.db'}"
+    )
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 1

@@ -79,4 +79,5 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
 async def _check_base(app: FastAPI) -> AsyncIterator[None]:
     with app.state.sessions.read() as session:
         refuse_foreign_base(session, app.state.vocabulary)
+    app.openapi()  # made now, not by the first request that needs it
     yield

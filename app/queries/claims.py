@@ -23,7 +23,7 @@ def get_claim(session: Session, text: str) -> Record:
     if status is ClaimStatus.retracted:
         raise WithdrawnError(f"{text} was withdrawn.")
     if status is not ClaimStatus.published:
-        raise NotFoundError(f"There is no claim {text[:40]}.")
+        raise NotFoundError("There is no claim of this id.")
     [claim] = claim_bodies(session, [number])
     return claim | {"included": included_conflicts(session, [claim])}
 
@@ -39,7 +39,7 @@ def get_claim_version(session: Session, text: str) -> Record:
         ),
     )
     if not snapshot or snapshot["status"] != ClaimStatus.published:
-        raise NotFoundError(f"There is no version {text[:40]}.")
+        raise NotFoundError("There is no public version of this id.")
     record: Record = snapshot
     return record
 
@@ -132,5 +132,5 @@ def _number(text: str) -> int:
 def _claim_number(text: str) -> int:
     parsed = parse_id(Prefix.claim, text)
     if parsed is None or parsed[1] is not None:
-        raise NotFoundError(f"There is no claim {text[:40]}.")
+        raise NotFoundError("There is no claim of this id.")
     return parsed[0]

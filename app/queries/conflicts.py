@@ -25,7 +25,7 @@ def get_conflict(session: Session, text: str) -> Record:
     parsed = parse_id(Prefix.conflict, text)
     records = conflict_records(session, [parsed[0]]) if parsed and parsed[1] is None else {}
     if not records:
-        raise NotFoundError(f"There is no conflict {text[:40]}.")
+        raise NotFoundError("There is no conflict of this id.")
     [record] = records.values()
     return record
 

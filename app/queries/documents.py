@@ -19,7 +19,7 @@ def get_document(session: Session, text: str) -> Record:
     parsed = parse_id(Prefix.document, text)
     records = document_records(session, [parsed[0]]) if parsed and parsed[1] is None else {}
     if not parsed or not records:
-        raise NotFoundError(f"There is no document {text[:40]}.")
+        raise NotFoundError("There is no document of this id.")
     record = records[parsed[0]]
     counts = dict(
         session.execute(

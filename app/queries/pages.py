@@ -15,6 +15,7 @@ from app.errors import InvalidCursorError
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 25
+MAX_INTEGER = 2**63 - 1
 
 
 class PageAt(NamedTuple):
@@ -140,29 +141,30 @@ def read_cursor(fingerprint: str, cursor: str, order: Sequence[Order]) -> list[A
 
     Raises InvalidCursorError for one that is damaged or belongs to another list.
     """
+    damaged = InvalidCursorError(
+        "The cursor is damaged, or is used with other filters or another sort.",
+    )
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         check, payload = raw[:8], raw[8:]
         position = json.loads(payload) if check == _check(fingerprint, payload) else None
+        if not isinstance(position, list) or len(position) != len(order):
+            raise damaged
+        return [_read_part(part, value) for part, value in zip(order, position, strict=True)]
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise InvalidCursorError("The cursor is damaged.") from error
-    if not isinstance(position, list) or len(position) != len(order):
-        raise InvalidCursorError("The cursor is damaged, or is used with other filters or sort.")
-    return [_value(part.kind, value) for part, value in zip(order, position, strict=True)]
+        raise damaged from error
 
 
-def _value(kind: type, value: Any) -> Any:
-    """One that a database can compare: anybody can compute the check of a cursor."""
-    try:
-        if kind is datetime and isinstance(value, str):
-            return datetime.fromisoformat(value)
-        if kind is str and isinstance(value, str) and "\x00" not in value and value.encode():
-            return value
-    except ValueError as error:  # no time, or half of a surrogate pair
-        raise InvalidCursorError("The cursor is damaged.") from error
-    if kind is int and type(value) is int and abs(value) < 2**63:
+def _read_part(part: Order, value: Any) -> Any:
+    """Anyone can compute the check of a cursor, so nothing in it is trusted."""
+    if part.kind is int:
+        if type(value) is not int or abs(value) > MAX_INTEGER:
+            raise ValueError("not an integer of the database")
         return value
-    raise InvalidCursorError("The cursor is damaged.")
+    if not isinstance(value, str) or "\x00" in value:
+        raise ValueError("not a text of the database")
+    value.encode()  # a lone surrogate is a ValueError
+    return datetime.fromisoformat(value) if part.kind is datetime else value
 
 
 def _check(fingerprint: str, payload: bytes) -> bytes:

@@ -1,0 +1,372 @@
+"""What a search compares: the words of a text, the terms of a query, and where they meet.
+
+Both databases are given these words instead of the text, so that neither has an opinion of
+its own on letters, accents or endings. The reasons are in decision 0013.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+from snowballstemmer.english_stemmer import EnglishStemmer
+
+MAX_TERMS = 20
+# Of one claim; PostgreSQL has 16,383 positions, 256 of one word, and a megabyte.
+MAX_POSITIONS = 16_000
+MAX_BYTES = 300_000
+MAX_OF_ONE_WORD = 255
+MAX_LETTERS = 200
+STEM = "="
+LEAST_STEMMED = 3
+EXCERPT = 200
+BEFORE_FIRST_MARK = 60
+
+# Letters that Unicode does not decompose, as they are written without their strokes.
+_STROKES = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "æ": "ae", "œ": "oe"},
+)
+_VOICED = "\u3099\u309a"  # Japanese: another sound, so another letter
+_SPACES_OF_NO_WIDTH = "\u200b"
+_APART = (  # written without spaces: each sign is a word
+    (0x2E80, 0x2FDF),  # radicals
+    (0x3005, 0x3007),
+    (0x3021, 0x3029),
+    (0x3031, 0x303C),
+    (0x3041, 0x30FF),  # Hiragana, Katakana
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x16FE2, 0x16FE4),
+    (0x1AFF0, 0x1B16F),
+    (0x20000, 0x3FFFF),
+)
+
+
+class _Kind(Enum):
+    separator = 0
+    letter = 1
+    apart = 2
+    sign = 3  # belongs to the letter before it, and counts
+    ignored = 4
+    voiced = 5
+
+
+class Token(NamedTuple):
+    """A word as it is compared, and the code points of the text that it was read from."""
+
+    word: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class _Run:
+    word: str
+    start: int
+    end: int
+    apart: bool
+
+
+def tokens(text: str) -> list[Token]:
+    """The words of a text: no case, no accents, no punctuation."""
+    runs: list[_Run] = []
+    is_open = False
+    for place, letter in enumerate(text):
+        for sign, kind in _signs(letter):
+            last = runs[-1] if is_open else None
+            if kind is _Kind.apart or (kind is _Kind.letter and (last is None or last.apart)):
+                runs.append(_Run(sign, place, place + 1, kind is _Kind.apart))
+                is_open = True
+            elif kind is _Kind.separator:
+                is_open = False
+            elif last is not None:
+                last.end = place + 1
+                if kind is _Kind.voiced and last.apart:
+                    last.word = unicodedata.normalize("NFC", last.word + sign)
+                elif kind is _Kind.letter or (kind is _Kind.sign and not last.apart):
+                    last.word += sign
+    return [Token(run.word[:MAX_LETTERS], run.start, run.end) for run in runs]
+
+
+@lru_cache(maxsize=16_384)
+def _signs(letter: str) -> tuple[tuple[str, _Kind], ...]:
+    """What one code point is compared as: several signs, one, or none."""
+    decomposed = unicodedata.normalize("NFKD", letter)
+    bare = "".join(sign for sign in decomposed if _kind(sign) is not _Kind.ignored)
+    folded = unicodedata.normalize("NFKD", bare.casefold().translate(_STROKES))
+    # What is left out still joins what stands around it.
+    return tuple((sign, _kind(sign)) for sign in folded) or (("", _Kind.ignored),)
+
+
+def _kind(sign: str) -> _Kind:
+    number, category = ord(sign), unicodedata.category(sign)
+    if sign in _VOICED:
+        return _Kind.voiced
+    if category[0] in "LN":
+        apart = any(first <= number <= last for first, last in _APART)
+        return _Kind.apart if apart else _Kind.letter
+    if category == "Cf":
+        return _Kind.separator if sign in _SPACES_OF_NO_WIDTH else _Kind.ignored
+    if category[0] != "M":
+        return _Kind.separator
+    is_selector = 0xFE00 <= number <= 0xFE0F or number >= 0xE0100  # noqa: PLR2004 - variants of a sign
+    if unicodedata.combining(sign) or category == "Me" or is_selector:
+        return _Kind.ignored
+    return _Kind.sign  # the vowels of Indic scripts
+
+
+@lru_cache(maxsize=65_536)
+def stemmed(word: str) -> str:
+    """The marked stem of an English word; any other word as it is."""
+    if len(word) < LEAST_STEMMED or not (word.isascii() and word.isalpha()):
+        return word
+    # A new one each time: a stemmer keeps its word in itself, and threads search at once.
+    return STEM + cast("str", EnglishStemmer().stemWord(word))
+
+
+class TermKind(StrEnum):
+    word = "word"  # any form of it
+    phrase = "phrase"  # these words, one after the other, as they are
+    prefix = "prefix"  # the same, the last one only begun
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    text: str
+    kind: TermKind
+    excluded: bool
+    words: tuple[str, ...]
+
+    def spans(self, words: Sequence[str | None]) -> Iterator[tuple[int, int]]:
+        """Where it stands among words: first and behind the last, as positions in them."""
+        if self.kind is TermKind.word:
+            [wanted] = self.words
+            for place, word in enumerate(words):
+                if word is not None and stemmed(word) == wanted:
+                    yield place, place + 1
+            return
+        length = len(self.words)
+        for place in range(len(words) - length + 1):
+            if self._begins(words[place : place + length]):
+                yield place, place + length
+
+    def _begins(self, words: Sequence[str | None]) -> bool:
+        *before, last = words
+        if last is None or tuple(before) != self.words[:-1]:
+            return False
+        if self.kind is TermKind.prefix:
+            return last.startswith(self.words[-1])
+        return last == self.words[-1]
+
+    def is_in(self, *parts: Sequence[str | None]) -> bool:
+        return any(True for words in parts for _ in self.spans(words))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    terms: tuple[Term, ...]
+
+    @property
+    def wanted(self) -> list[Term]:
+        return [term for term in self.terms if not term.excluded]
+
+    @property
+    def excluded(self) -> list[Term]:
+        return [term for term in self.terms if term.excluded]
+
+
+_TERM = re.compile(r'(?P<minus>-*)(?:"(?P<quoted>[^"]*)"?(?P<star>\**)|(?P<word>[^\s"]+))')
+_QUOTES = str.maketrans("“”„«»", '"""""')
+
+
+def parse_query(text: str) -> SearchQuery:
+    """Any text is a query. What has no letter or digit is not a term."""
+    terms = []
+    for match in _TERM.finditer(text.translate(_QUOTES)):
+        quoted, word = match["quoted"], match["word"]
+        is_prefix = bool(match["star"]) if word is None else word.endswith("*")
+        written = text[slice(*match.span("quoted" if word is None else "word"))]
+        words = tuple(token.word for token in tokens(written))
+        if not words:
+            continue
+        if is_prefix:
+            kind = TermKind.prefix
+        elif quoted is not None or len(words) > 1:
+            kind = TermKind.phrase
+        else:
+            kind, words = TermKind.word, (stemmed(words[0]),)
+        shown = written.rstrip("*") if is_prefix else written
+        terms.append(Term(shown.strip(), kind, bool(match["minus"]), words))
+    return SearchQuery(tuple(terms))
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTexts:
+    """What of a claim is searched, the weightiest first."""
+
+    statement: str
+    labels: list[str] = field(default_factory=list)
+    quotes: list[str] = field(default_factory=list)
+
+
+class ClaimWords(NamedTuple):
+    """The words of each part. None stands between two texts, so that no phrase spans them."""
+
+    statement: list[str | None]
+    labels: list[str | None]
+    quotes: list[str | None]
+
+
+def claim_words(texts: ClaimTexts) -> ClaimWords:
+    """The words that a claim is found by, as many as both databases can hold."""
+    room = _Room()
+    return ClaimWords(
+        *(room.take(part) for part in ([texts.statement], texts.labels, texts.quotes)),
+    )
+
+
+class _Room:
+    """How much of a claim can still be taken in."""
+
+    def __init__(self) -> None:
+        self._positions, self._bytes = MAX_POSITIONS, MAX_BYTES
+        self._seen = Counter[str]()
+
+    def take(self, texts: Iterable[str]) -> list[str | None]:
+        taken: list[str | None] = []
+        for text in texts:
+            for token in tokens(text):
+                self._positions -= 1
+                self._bytes -= len(token.word.encode())
+                if self._positions <= 0 or self._bytes < 0:
+                    return taken
+                self._seen[token.word] += 1
+                taken.append(token.word if self._seen[token.word] <= MAX_OF_ONE_WORD else None)
+            self._positions -= 1
+            taken.append(None)
+        return taken
+
+
+def tier_of(query: SearchQuery, words: ClaimWords) -> int:
+    """How well a claim fits: 3 by its statement, 2 with its labels, 1 with its quotes, 0 not."""
+    if not query.terms or any(term.is_in(*words) for term in query.excluded):
+        return 0
+    for tier, parts in ((3, words[:1]), (2, words[:2]), (1, words)):
+        if all(term.is_in(*parts) for term in query.wanted):
+            return tier
+    return 0
+
+
+class Excerpt(NamedTuple):
+    text: str
+    marks: list[list[int]]
+
+
+def excerpt(query: SearchQuery, text: str) -> Excerpt | None:
+    """The text around its first mark, with the marks in it; None where nothing is marked."""
+    marks = _marks(query, text)
+    if not marks:
+        return None
+    start, end = _window(text, marks[0])
+    inside = [[max(low, start) - start, min(high, end) - start] for low, high in marks]
+    return Excerpt(text[start:end], [[low, high] for low, high in inside if low < high])
+
+
+def _marks(query: SearchQuery, text: str) -> list[tuple[int, int]]:
+    """The places of the wanted terms, in order; those that overlap are one."""
+    found = tokens(text)
+    words = [token.word for token in found]
+    places = sorted(
+        (found[first].start, found[behind - 1].end)
+        for term in query.wanted
+        for first, behind in term.spans(words)
+    )
+    merged: list[tuple[int, int]] = []
+    for start, end in places:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _window(text: str, mark: tuple[int, int]) -> tuple[int, int]:
+    """About 200 code points with the mark in them, cut between words where there is a space."""
+    if len(text) <= EXCERPT:
+        return 0, len(text)
+    start = max(0, min(mark[0] - BEFORE_FIRST_MARK, len(text) - EXCERPT))
+    end = min(len(text), max(start + EXCERPT, mark[1]))
+    if start:
+        space = text.find(" ", start, mark[0])
+        start = space + 1 if space >= 0 else start
+    if end < len(text):
+        space = text.rfind(" ", mark[1], end)
+        end = space if space >= 0 else end
+    return start, end
+
+
+# The languages of the two databases. Words hold letters, digits and marks only, yet they are
+# quoted as if they could hold anything.
+
+FTS5_COLUMNS = {3: "{statement}", 2: "{statement labels}", 1: "{statement labels quotes}"}
+TSQUERY_WEIGHTS = {3: "A", 2: "AB", 1: "ABC"}
+BREAK = "_"
+
+
+def fts5_text(words: Sequence[str | None]) -> str:
+    """A column of the FTS5 table: the words, a break, each stem once."""
+    return " ".join([*(word or BREAK for word in words), BREAK, *_stems(words)])
+
+
+def fts5_query(terms: Sequence[Term], tier: int = 1, *, joined: str = "AND") -> str:
+    return f"{FTS5_COLUMNS[tier]} : ({_joined(terms, _fts5_term, f' {joined} ')})"
+
+
+def _fts5_term(term: Term) -> str:
+    quoted = " ".join(term.words).replace('"', '""')
+    return f'"{quoted}" *' if term.kind is TermKind.prefix else f'"{quoted}"'
+
+
+def tsvector_text(words: ClaimWords) -> str:
+    """A tsvector: words at their positions, stems at the last ones, each with its weight."""
+    places: dict[str, list[str]] = {}
+    position = 0
+    for number, (weight, part) in enumerate(zip("ABC", words, strict=True), start=1):
+        for word in part:
+            position += 1
+            if word is not None:
+                places.setdefault(word, []).append(f"{position}{weight}")
+        for stem in _stems(part):
+            places.setdefault(stem, []).append(f"{MAX_POSITIONS + number}{weight}")
+    return " ".join(f"{_lexeme(word)}:{','.join(at)}" for word, at in places.items())
+
+
+def tsquery_text(terms: Sequence[Term], tier: int = 1, *, joined: str = "&") -> str:
+    weights = TSQUERY_WEIGHTS[tier]
+
+    def written(term: Term) -> str:
+        *before, last = map(_lexeme, term.words)
+        star = "*" if term.kind is TermKind.prefix else ""
+        return " <-> ".join([*(f"{word}:{weights}" for word in before), f"{last}:{star}{weights}"])
+
+    return _joined(terms, written, f" {joined} ")
+
+
+def _joined(terms: Sequence[Term], written: Callable[[Term], str], joint: str) -> str:
+    return joint.join(f"({written(term)})" for term in terms)
+
+
+def _lexeme(word: str) -> str:
+    doubled = word.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
+
+
+def _stems(words: Iterable[str | None]) -> list[str]:
+    found: Mapping[str, None] = dict.fromkeys(stemmed(word) for word in words if word is not None)
+    return [stem for stem in found if stem.startswith(STEM)]

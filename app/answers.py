@@ -56,11 +56,12 @@ def answer_page(
     page: Page,
     *,
     more: Mapping[str, Any] | None = None,
+    meta: Mapping[str, Any] | None = None,
 ) -> Response:
     """A list in its envelope; the next page stands in ``page.next`` and in ``Link``.
 
     A list that was asked for by a body has no such address, only the cursor. ``more`` are
-    further parts of the envelope.
+    further parts of the envelope, ``meta`` of its ``meta``.
     """
     next_address = None
     if page.next_cursor and request.method != "POST":
@@ -73,6 +74,7 @@ def answer_page(
             "total": page.total,
             "total_is_exact": page.total is not None,
             "applied": page.applied,
+            **(meta or {}),
         },
     }
     body |= more or {}

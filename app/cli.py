@@ -68,14 +68,14 @@ def serve() -> None:
     """
     with _one_sentence():
         settings = _settings()
-        listening = _listen(settings)
         on_sqlite = sqlite_path(settings.database_url) is not None
+        if on_sqlite and settings.workers > 1 and not sqlite_is_safe_for_several_writers():
+            raise StartupError(
+                "This SQLite can corrupt a base that several workers write: set "
+                "CLAIMBASE_WORKERS=1, or use SQLite 3.51.3 or newer, or PostgreSQL.",
+            )
+        listening = _listen(settings)
         if on_sqlite:
-            if settings.workers > 1 and not sqlite_is_safe_for_several_writers():
-                raise StartupError(
-                    "This SQLite can corrupt a base that several workers write: set "
-                    "CLAIMBASE_WORKERS=1, or use SQLite 3.51.3 or newer, or PostgreSQL.",
-                )
             prepare(settings.database_url, settings.seed_file)
         _refuse_foreign_base(settings)
         config = uvicorn.Config(

@@ -7,7 +7,7 @@ its own on letters, accents or endings. The reasons are in decision 0013.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import lru_cache
@@ -28,7 +28,7 @@ BEFORE_FIRST_MARK = 60
 
 # Letters that Unicode does not decompose, as they are written without their strokes.
 _STROKES = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "æ": "ae", "œ": "oe"},
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "æ": "ae", "œ": "oe"},
 )
 _VOICED = "\u3099\u309a"  # Japanese: another sound, so another letter
 _SPACES_OF_NO_WIDTH = "\u200b"
@@ -309,64 +309,3 @@ def _window(text: str, mark: tuple[int, int]) -> tuple[int, int]:
         space = text.rfind(" ", mark[1], end)
         end = space if space >= 0 else end
     return start, end
-
-
-# The languages of the two databases. Words hold letters, digits and marks only, yet they are
-# quoted as if they could hold anything.
-
-FTS5_COLUMNS = {3: "{statement}", 2: "{statement labels}", 1: "{statement labels quotes}"}
-TSQUERY_WEIGHTS = {3: "A", 2: "AB", 1: "ABC"}
-BREAK = "_"
-
-
-def fts5_text(words: Sequence[str | None]) -> str:
-    """A column of the FTS5 table: the words, a break, each stem once."""
-    return " ".join([*(word or BREAK for word in words), BREAK, *_stems(words)])
-
-
-def fts5_query(terms: Sequence[Term], tier: int = 1, *, joined: str = "AND") -> str:
-    return f"{FTS5_COLUMNS[tier]} : ({_joined(terms, _fts5_term, f' {joined} ')})"
-
-
-def _fts5_term(term: Term) -> str:
-    quoted = " ".join(term.words).replace('"', '""')
-    return f'"{quoted}" *' if term.kind is TermKind.prefix else f'"{quoted}"'
-
-
-def tsvector_text(words: ClaimWords) -> str:
-    """A tsvector: words at their positions, stems at the last ones, each with its weight."""
-    places: dict[str, list[str]] = {}
-    position = 0
-    for number, (weight, part) in enumerate(zip("ABC", words, strict=True), start=1):
-        for word in part:
-            position += 1
-            if word is not None:
-                places.setdefault(word, []).append(f"{position}{weight}")
-        for stem in _stems(part):
-            places.setdefault(stem, []).append(f"{MAX_POSITIONS + number}{weight}")
-    return " ".join(f"{_lexeme(word)}:{','.join(at)}" for word, at in places.items())
-
-
-def tsquery_text(terms: Sequence[Term], tier: int = 1, *, joined: str = "&") -> str:
-    weights = TSQUERY_WEIGHTS[tier]
-
-    def written(term: Term) -> str:
-        *before, last = map(_lexeme, term.words)
-        star = "*" if term.kind is TermKind.prefix else ""
-        return " <-> ".join([*(f"{word}:{weights}" for word in before), f"{last}:{star}{weights}"])
-
-    return _joined(terms, written, f" {joined} ")
-
-
-def _joined(terms: Sequence[Term], written: Callable[[Term], str], joint: str) -> str:
-    return joint.join(f"({written(term)})" for term in terms)
-
-
-def _lexeme(word: str) -> str:
-    doubled = word.replace("\\", "\\\\").replace("'", "''")
-    return f"'{doubled}'"
-
-
-def _stems(words: Iterable[str | None]) -> list[str]:
-    found: Mapping[str, None] = dict.fromkeys(stemmed(word) for word in words if word is not None)
-    return [stem for stem in found if stem.startswith(STEM)]

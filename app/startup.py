@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from app.commands.search import index_claims
 from app.commands.seed import is_loaded, load_seed, lock_seed, seed_digest
 from app.commands.seed_reports import SeedReport
 from app.config import ROOT
@@ -23,6 +24,7 @@ from app.db import (
     sqlite_path,
     writing,
 )
+from app.queries.search import unindexed_claims
 from app.queries.vocabulary import stored_vocabulary_digest
 from app.schemas.seed_checks import read_seed
 from app.vocabulary import Vocabulary, load_vocabulary
@@ -99,11 +101,23 @@ def prepare(url: str, seed_file: Path) -> SeedReport | None:
     engine = open_database(url)
     try:
         migrate(engine)
-        return seed_database(make_sessions(engine), seed_file)
+        sessions = make_sessions(engine)
+        _fill_search_index(sessions)
+        return seed_database(sessions, seed_file)
     except DatabaseError as error:
         raise StartupError(f"The database cannot be prepared: {_reason(error)}.") from error
     finally:
         engine.dispose()
+
+
+def _fill_search_index(sessions: Sessions) -> None:
+    """A migration makes the index, or empties it, and cannot know how words are made."""
+    with sessions.read() as session:
+        if not unindexed_claims(session):
+            return
+    with sessions.write.begin() as session:
+        lock_seed(session)
+        index_claims(session, unindexed_claims(session))
 
 
 def refuse_foreign_base(session: Session, vocabulary: Vocabulary) -> None:

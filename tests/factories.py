@@ -75,10 +75,11 @@ def make_claim(
 
 def set_status(session: Session, claim: Claim, status: ClaimStatus) -> None:
     """The next version of a claim, with its revision; its conflicts are refreshed."""
-    claim.status = status
-    claim.version += 1
-    claim.updated_at = utc_now()
-    record_claim(session, claim)
+    current = session.get_one(Claim, claim.id)
+    current.status = status
+    current.version += 1
+    current.updated_at = utc_now()
+    record_claim(session, current)
 
 
 def record_claim(session: Session, claim: Claim) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
+from app.commands.search import index_claims, index_claims_of_concepts
 from app.commands.seed_reports import SeedReport
 from app.commands.vocabularies import RETYPED
 from app.models import (
@@ -87,6 +88,8 @@ class SeedWriter:
         self._drop_passages(documents)
         self._finish("document", documents, document_records)
         self._finish("claim", claims, claim_records)
+        index_claims(self._session, [row.id for row, _ in claims])
+        index_claims_of_concepts(self._session, concepts_changed)
         touched = {row.condition_id for row, _ in claims}
         if concepts_changed or documents:
             touched = set(self._session.scalars(select(Condition.id)))
@@ -95,7 +98,8 @@ class SeedWriter:
         )
         return touched
 
-    def _write_concepts(self, parts: Sequence[ConceptSeed]) -> bool:
+    def _write_concepts(self, parts: Sequence[ConceptSeed]) -> list[int]:
+        """The ids of those that it wrote."""
         rows = self._rows(Concept, Concept.key, [part.key for part in parts], _CONCEPT_LOADS)
         changed = []
         for part in parts:
@@ -120,7 +124,7 @@ class SeedWriter:
         for row, part in changed:
             row.broader = [ConceptBroader(broader_id=ids[key]) for key in sorted(part.broader)]
         self._finish("concept", [(row, part) for row, part in changed], concept_records)
-        return bool(changed)
+        return [row.id for row, _ in changed]
 
     def _write_conditions(self, parts: Sequence[ConditionSeed]) -> None:
         slugs = [part.slug for part in parts]

@@ -1,4 +1,4 @@
-"""Is the base what it says it is? References, conflicts, versions, citations."""
+"""Is the base what it says it is? References, conflicts, versions, citations, search."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from app.models import (
     StoredVocabulary,
 )
 from app.queries.computed import compute_rows
+from app.queries.search import index_faults
 from app.vocabulary import Severity, Vocabulary
 
 Say = Callable[[str], None]
@@ -33,6 +34,7 @@ def check_base(session: Session, vocabulary: Vocabulary, say: Say) -> list[str]:
         *_conflict_faults(session, vocabulary, say),
         *_revision_faults(session),
         *_span_faults(session),
+        *index_faults(session),
     ]
     claims = session.scalar(select(func.count()).select_from(Claim))
     counted = Counter[str]()

@@ -14,6 +14,7 @@ from app.queries.fields import FIELDS
 from app.queries.filters import compile_filters
 from app.queries.pages import Listing, Order, Page, PageAt, count_rows, read_slice
 from app.queries.records import Record
+from app.queries.search import asked_words, find_claims, search_record, with_highlights
 from app.queries.view import View
 from app.vocabulary import Severity
 
@@ -32,10 +33,11 @@ def list_claims(session: Session, asked: Mapping[str, Any], view: View, at: Page
     """A page of the public claims that fit, and the facets that were asked for."""
     clauses = compile_filters(session, asked, view)
     bound = {name: value for name, value in asked.items() if name not in SHAPE}
-    listing = Listing("/claims", bound, Claim.id, _order(asked.get("sort"), view))
+    listing = Listing("/claims", bound, Claim.id, claim_order(session, asked, view))
     counted = asked.get("count") != "none"
     found = read_slice(session, listing, clauses, at, count=counted)
     claims = claim_bodies(session, found.ids, view)
+    claims = with_highlights(session, claims, asked_words(asked))
     facets = None
     if asked.get("facet"):
         facets = {name: _facet(session, asked, view, name) for name in asked["facet"]}
@@ -50,9 +52,16 @@ def only_fields(claims: Sequence[Record], fields: Sequence[str]) -> list[Record]
     return [{name: part for name, part in claim.items() if name in kept} for claim in claims]
 
 
-def _order(sort: str | None, view: View) -> tuple[Order, ...]:
-    name = (sort or "id").removeprefix("-")
-    descending = bool(sort) and sort != name
+def claim_order(session: Session, asked: Mapping[str, Any], view: View) -> tuple[Order, ...]:
+    words = asked_words(asked)
+    sort = asked.get("sort") or ("id" if words is None else "relevance")
+    name = sort.removeprefix("-")
+    descending = sort != name
+    if name == "relevance":
+        assert words is not None, "the schema refuses it without words"
+        tier = find_claims(session, words, view).tier
+        last = (Order(view.passage_count, int, descending=True), Order(Claim.id, int))
+        return last if tier is None else (Order(tier, int, descending=True), *last)
     if name == "id":
         return (Order(Claim.id, int, descending),)
     if name in {"created_at", "updated_at"}:
@@ -149,5 +158,6 @@ def group_claims(
             "total": count_rows(session, Claim.id, clauses),
             "total_is_exact": True,
             "applied": {name: value for name, value in asked.items() if name not in SHAPE},
+            "search": search_record(asked),
         },
     }

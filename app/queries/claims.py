@@ -72,6 +72,7 @@ def claim_bodies(
             "conflicts": conflicts.get(id_, []),
             "passage_count": flag_of[id_].passage_count,
             "document_count": flag_of[id_].document_count,
+            "highlights": None,
         }
         for id_ in ids
     ]
@@ -89,6 +90,7 @@ def _seen_through(view: View, id_: int, record: Record) -> Record:
         "conflicts": view.conflict_refs.get(id_, []),
         "passage_count": passages,
         "document_count": documents,
+        "highlights": None,
     }
 
 

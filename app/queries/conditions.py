@@ -25,7 +25,7 @@ from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, condition_records, document_records
 from app.queries.view import EVERYTHING, View
 from app.text import slugified
-from app.vocabulary import Vocabulary
+from app.vocabulary import Severity, Vocabulary
 
 MAX_CLAIMS_ON_A_PAGE = 1_000
 
@@ -105,16 +105,20 @@ def _visible_of(condition_id: int, view: View) -> list[ColumnElement[bool]]:
 
 
 def conflicts_of(session: Session, condition_id: int, view: View) -> list[Record]:
-    """The open conflicts, the flagged ones first, then in the order in which they came."""
+    """The open conflicts, the gravest first, then in the order in which they came."""
     if view.excludes:
-        return sorted(view.conflicts.values(), key=lambda record: not record["conflict"])
+        return sorted(view.conflicts.values(), key=_gravest_first)
     ids = session.scalars(
         select(Conflict.id)
         .where(Conflict.condition_id == condition_id, Conflict.status == "open")
         .order_by(Conflict.id),
     ).all()
     records = conflict_records(session, ids)
-    return sorted((records[id_] for id_ in ids), key=lambda record: not record["conflict"])
+    return sorted((records[id_] for id_ in ids), key=_gravest_first)
+
+
+def _gravest_first(conflict: Record) -> int:
+    return -Severity(conflict["severity"]["effective"]).rank
 
 
 def _documents(session: Session, condition_id: int, view: View) -> list[Record]:

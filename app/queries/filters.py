@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Claim
 from app.queries.fields import FIELDS, Clause, start_of_day
+from app.queries.search import asked_words, find_claims
 from app.queries.view import EVERYTHING, View
 from app.schemas.claim_fields import SPECS, Kind
 from app.vocabulary import ClaimStatus
@@ -28,13 +29,17 @@ def compile_filters(
 ) -> list[Clause]:
     """Clauses to be joined by AND, visibility first.
 
-    ``given`` has the filters in use by the names of their parameters and, under ``filter``,
-    a nested query. ``without`` leaves the filters of one field out, for its own facet.
+    ``given`` has the filters in use by the names of their parameters, the words to search
+    for as ``q`` and, under ``filter``, a nested query. ``without`` leaves the filters of one
+    field out, for its own facet.
     Raises InvalidRequestError for a name that leads nowhere.
     """
     clauses = [visible_claims()]
     if view.excludes:
         clauses.append(Claim.id.in_(list(view.counts)))
+    words = asked_words(given)
+    if words is not None:
+        clauses.append(find_claims(session, words, view).clause)
     clauses += _criteria(session, given, view, without)
     nested = given.get("filter")
     if nested:

@@ -26,6 +26,7 @@ from app.queries.claims import (
     included_conflicts,
 )
 from app.queries.exclusions import view_of
+from app.queries.search import search_record
 from app.queries.view import View
 from app.schemas.claim_queries import ClaimFilters, ClaimSearch, Words
 from app.schemas.claims import CitationList, ClaimGroups, ClaimList, ClaimVersion, OneClaim
@@ -98,7 +99,8 @@ def _answer_list(
     page, facets = list_claims(session, asked, view, page_at(query))
     included = included_conflicts(session, page.data, view)
     page = page._replace(data=only_fields(page.data, query.fields))
-    return answer_page(request, page, more={"facets": facets, "included": included})
+    more = {"facets": facets, "included": included}
+    return answer_page(request, page, more=more, meta={"search": search_record(asked)})
 
 
 @router.get(

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from app.schemas.claim_fields import FACETS, make_criteria
-from app.schemas.shared import Exclusions, PageIn
+from app.schemas.shared import Exclusions, Format, FormatIn, PageIn
+from app.search_text import MAX_TERMS, parse_query
 
 MAX_FACETS = 10
 MAX_GROUPING = 2
@@ -37,6 +38,7 @@ CLAIM_FIELDS = (
     "conflicts",
     "passage_count",
     "document_count",
+    "highlights",
 )
 if TYPE_CHECKING:
     Sort: TypeAlias = str
@@ -59,8 +61,8 @@ _Filters = make_criteria(
 )
 
 
-class Words(PageIn, Exclusions):
-    """What a list of claims is asked beside its filters."""
+class Asked(Exclusions):
+    """Which claims are asked for beside the filters, and in which order."""
 
     q: Annotated[
         str | None,
@@ -68,7 +70,9 @@ class Words(PageIn, Exclusions):
             max_length=MAX_QUERY,
             description=(
                 'Words to search for: all of them, "a phrase", -excluded, prefix*. In '
-                "statements, concept labels and synonyms, and quotes; any text is valid."
+                "statements, concept labels and synonyms, and quotes. Case and accents do not "
+                "count, and a word stands for its forms (cyst, cysts). Any text is valid, with "
+                f"at most {MAX_TERMS} terms; blank is no search, punctuation alone finds nothing."
             ),
             examples=["blocked glands"],
         ),
@@ -81,6 +85,25 @@ class Words(PageIn, Exclusions):
         Sort | None,
         Field(description="Order; `-` for descending. By relevance where `q` is given, else id."),
     ] = None
+    @field_validator("q")
+    @classmethod
+    def _has_few_terms(cls, words: str | None) -> str | None:
+        if words is not None and len(parse_query(words).terms) > MAX_TERMS:
+            raise ValueError(f"at most {MAX_TERMS} terms")
+        return words
+
+    @field_validator("sort")
+    @classmethod
+    def _relevance_needs_words(cls, sort: str | None, info: ValidationInfo) -> str | None:
+        # An invalid q is missing here and told by itself.
+        if sort == "relevance" and "q" in info.data and not (info.data["q"] or "").strip():
+            raise ValueError("relevance is of words: give them as q")
+        return sort
+
+
+class Words(PageIn, Asked):
+    """What a page of claims is asked beside its filters."""
+
     facet: Annotated[
         list[Facet],
         Field(
@@ -126,6 +149,14 @@ class _Grouped(Words):
 
 class ClaimFilters(_Grouped, _Filters):  # type: ignore[misc, valid-type]
     """A repeated key is OR, different keys are AND."""
+
+    format: FormatIn = None
+
+
+class ClaimExport(Asked, _Filters):  # type: ignore[misc, valid-type]
+    """What an export is asked: the filters of the list, without what shapes a page."""
+
+    format: Annotated[Format, Field(description="What to write.", examples=["csv"])]
 
 
 class ClaimNode(_Criteria):  # type: ignore[misc, valid-type]

@@ -1,6 +1,6 @@
 """Claims: what can be asked of their list, and what is answered."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from app.schemas.shared import (
     ConditionRef,
     DocumentRef,
     ListOut,
+    Meta,
     PassageRef,
     Time,
 )
@@ -97,6 +98,17 @@ class ClaimVersion(Out):
     updated_at: Time
 
 
+class Highlight(Out):
+    """Where words that were searched for stand. Plain text: offsets, no markup."""
+
+    field: Literal["statement", "label", "quote"]
+    text: Annotated[str, Field(description="About 200 code points around the first mark.")]
+    marks: Annotated[
+        list[tuple[int, int]],
+        Field(description="Start and end in `text`, in code points, half-open, in order."),
+    ]
+
+
 class ClaimOut(ClaimVersion):
     """A claim with its value (one of concept, quantity, words), citations and flags."""
 
@@ -105,6 +117,10 @@ class ClaimOut(ClaimVersion):
     conflicts: Annotated[list[ConflictRef], Field(description="Open conflicts that it is in.")]
     passage_count: int
     document_count: int
+    highlights: Annotated[
+        list[Highlight] | None,
+        Field(description="Where the words of `q` stand; null where none was asked for."),
+    ]
 
 
 class IncludedConflicts(Out):
@@ -129,7 +145,33 @@ class Facet(Out):
     truncated: bool
 
 
+class SearchTerm(Out):
+    """`word`: any form of it; `phrase`: these words as they are; `prefix`: its beginning."""
+
+    text: str
+    kind: Literal["word", "phrase", "prefix"]
+    excluded: bool
+
+
+class SearchOut(Out):
+    terms: Annotated[
+        list[SearchTerm],
+        Field(description="All that are not excluded have to be there. None: nothing is found."),
+    ]
+
+
+Understood = Annotated[
+    SearchOut | None,
+    Field(description="How `q` was understood; null without it."),
+]
+
+
+class ClaimsMeta(Meta):
+    search: Understood
+
+
 class ClaimList(ListOut[ClaimOut]):
+    meta: ClaimsMeta
     facets: dict[str, Facet] | None
     included: IncludedConflicts
 
@@ -145,6 +187,7 @@ class GroupsMeta(Out):
     total: Annotated[int, Field(description="Claims, each counted once.")]
     total_is_exact: bool
     applied: dict[str, Any]
+    search: Understood
 
 
 class ClaimGroups(Out):

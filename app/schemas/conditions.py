@@ -86,7 +86,7 @@ class ConditionPage(ConditionBase):
     disclaimer: str
     counts: Counts
     claims: list[ClaimsOfType]
-    conflicts: Annotated[list[ConflictOut], Field(description="The flagged ones first.")]
+    conflicts: Annotated[list[ConflictOut], Field(description="The gravest first.")]
     documents: list[DocumentOnPage]
     truncated: Annotated[bool, Field(description="Whether there are more than 1,000 claims.")]
     links: ConditionLinks

@@ -1,5 +1,6 @@
 """Parts that several answers have in common."""
 
+from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -55,6 +56,34 @@ class Exclusions(BaseModel):
         list[NameIn],
         Field(max_length=50, description="The same for single passages."),
     ] = []
+
+
+class Format(StrEnum):
+    """What an answer is written in."""
+
+    json = "json"
+    csv = "csv"
+    jsonl = "jsonl"
+    jsonld = "jsonld"
+    md = "md"
+
+
+FormatIn = Annotated[
+    Format | None,
+    Field(
+        description=(
+            "What to answer in; instead of `Accept`, before which it goes. All but `json` are "
+            "complete exports."
+        ),
+        examples=["md"],
+    ),
+]
+
+
+class FormattedExclusions(Exclusions):
+    """Sources to leave out, and what to answer in."""
+
+    format: FormatIn = None
 
 
 class ConditionRef(Out):

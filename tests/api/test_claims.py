@@ -267,7 +267,7 @@ def test_the_citations_of_a_claim_can_be_read_alone(milia: TestClient) -> None:
 NOT_IDS = ["CLM0", "CLM01", "CLM999999", "clm1", "1", "CLM", "CLM-1", "CLM1 ", "CNF1", "CLM١"]
 
 
-@pytest.mark.parametrize("name", [*NOT_IDS, "CLM1.0", "CLM1.", "CLM1.999", "CLM1.1.1", ".", "a.b"])
+@pytest.mark.parametrize("name", [*NOT_IDS, "CLM1.0", "CLM1.", "CLM1.999", "CLM1.1.1", "a.b"])
 @pytest.mark.parametrize("part", ["", "/citations"])
 def test_a_claim_that_is_not_there_is_not_found(milia: TestClient, name: str, part: str) -> None:
     answer = milia.get(f"/claims/{name}{part}")
@@ -458,14 +458,14 @@ def cursor_of(client: TestClient, address: str) -> str:
 @pytest.mark.parametrize(
     "address",
     [
-        "/claims?type=cause",
-        "/claims?conflict=false",
-        "/claims?condition=milia",
-        "/claims?sort=-id",
-        "/conflicts",
-        "/concepts",
-        "/documents",
-        "/conditions",
+        "/claims?type=cause&",
+        "/claims?conflict=false&",
+        "/claims?condition=milia&",
+        "/claims?sort=-id&",
+        "/conflicts?",
+        "/concepts?",
+        "/documents?",
+        "/conditions?",
     ],
 )
 def test_a_cursor_is_refused_with_other_filters_or_on_another_list(
@@ -474,7 +474,7 @@ def test_a_cursor_is_refused_with_other_filters_or_on_another_list(
 ) -> None:
     cursor = cursor_of(milia, "/claims?limit=1")
 
-    answer = milia.get(address, params={"cursor": cursor})
+    answer = milia.get(f"{address}cursor={cursor}")
 
     assert answer.status_code == 400
     assert answer.json()["code"] == "invalid-cursor"

@@ -179,7 +179,7 @@ def test_a_conflict_without_its_second_side_is_closed_but_keeps_its_address(
         key = subject.key
     [opened] = walk(milia, f"/conflicts?subject={key}")
     with milia_sessions.write.begin() as session:
-        set_status(session, session.merge(claims[0]), ClaimStatus.retracted)
+        set_status(session, claims[0], ClaimStatus.retracted)
 
     closed = milia.get(f"/conflicts/{opened['id']}").json()
 
@@ -200,7 +200,7 @@ def test_a_conflict_that_comes_back_has_its_id_again(
     [opened] = walk(milia, f"/conflicts?subject={key}")
     for status in (ClaimStatus.retracted, ClaimStatus.published):
         with milia_sessions.write.begin() as session:
-            set_status(session, session.merge(claims[0]), status)
+            set_status(session, claims[0], status)
 
     [again] = walk(milia, f"/conflicts?subject={key}")
 

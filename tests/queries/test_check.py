@@ -61,6 +61,12 @@ def severity_of_a_disputed_claim(session: Session) -> None:
     session.execute(update(Claim).where(Claim.id == disputed).values(severity=Severity.tension))
 
 
+def a_severity_that_is_too_low(session: Session) -> None:
+    strong = select(Claim.id).where(Claim.severity == Severity.contradiction).limit(1)
+    of_one = Claim.id == strong.scalar_subquery()
+    session.execute(update(Claim).where(of_one).values(severity=Severity.disagreement))
+
+
 def explanation_of_a_conflict(session: Session) -> None:
     of_one = Conflict.id == any_conflict(session)
     session.execute(update(Conflict).where(of_one).values(explanation="They agree."))
@@ -127,6 +133,7 @@ def a_citation_longer_than_its_quote(session: Session) -> None:
     [
         (flag_of_an_undisputed_claim, "the flags of the claim"),
         (severity_of_a_disputed_claim, "the flags of the claim"),
+        (a_severity_that_is_too_low, "the flags of the claim"),
         (explanation_of_a_conflict, "explanation of the conflict"),
         (a_conflict_is_gone, "is stored or computed, but not both"),
         (a_conflict_is_closed, "is stored or computed, but not both"),

@@ -7,6 +7,7 @@ import signal
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
@@ -230,7 +231,9 @@ def test_a_seed_that_is_not_there_is_named(url: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_that_is_not_valid_is_named(name: str, value: str) -> None:
-    sentence = refused(run("serve", **{name: value}))
+    given: dict[str, Any] = {name: value}
+
+    sentence = refused(run("serve", **given))
 
     assert f"The setting CLAIMBASE_{name.upper()} is not valid" in sentence
     assert "secret" not in sentence

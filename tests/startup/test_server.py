@@ -36,7 +36,9 @@ class Wire(asyncio.Transport):
         del protocol
 
 
-@pytest.mark.parametrize("nonsense", [b"\x16\x03\x01\r\n\r\n", b"GET / FTP/1.1\r\n\r\n", b"A B C\r\n\r\n"])
+@pytest.mark.parametrize(
+    "nonsense", [b"\x16\x03\x01\r\n\r\n", b"GET / FTP/1.1\r\n\r\n", b"A B C\r\n\r\n"]
+)
 def test_what_is_no_http_is_answered_with_a_problem(nonsense: bytes) -> None:
     wire = Wire()
 

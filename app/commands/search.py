@@ -1,0 +1,56 @@
+"""Keeping the search index equal to the claims, inside the transaction that changes them."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import delete, insert, or_, select, text
+from sqlalchemy.orm import Session
+
+from app.models import Claim
+from app.queries.search import (
+    FTS5,
+    ROWS_AT_ONCE,
+    TSVECTORS,
+    claim_texts,
+    fts5_columns,
+    is_postgresql,
+    tsvector_text,
+)
+from app.search_text import ClaimWords, claim_words
+
+
+def index_claims(session: Session, claim_ids: Collection[int]) -> None:
+    """Write what these claims are found by; one that is not there any more is taken out."""
+    session.flush()
+    write = _write_tsvectors if is_postgresql(session) else _write_fts5
+    ids = sorted(claim_ids)
+    for first in range(0, len(ids), ROWS_AT_ONCE):
+        batch = ids[first : first + ROWS_AT_ONCE]
+        texts = claim_texts(session, batch)
+        write(session, batch, {id_: claim_words(texts[id_]) for id_ in texts})
+
+
+def index_claims_of_concepts(session: Session, concept_ids: Collection[int]) -> None:
+    """The claims that are found by the labels of these concepts."""
+    ids = sorted(concept_ids)
+    claims: set[int] = set()
+    for first in range(0, len(ids), ROWS_AT_ONCE):
+        batch = ids[first : first + ROWS_AT_ONCE]
+        uses = or_(Claim.concept_id.in_(batch), Claim.subject_id.in_(batch))
+        claims |= set(session.scalars(select(Claim.id).where(uses)))
+    index_claims(session, claims)
+
+
+def _write_fts5(session: Session, ids: Sequence[int], words: dict[int, ClaimWords]) -> None:
+    session.execute(delete(FTS5).where(FTS5.c.rowid.in_(ids)))
+    names = ("rowid", "statement", "labels", "quotes")
+    rows = [dict(zip(names, (id_, *fts5_columns(own)), strict=True)) for id_, own in words.items()]
+    if rows:
+        session.execute(insert(FTS5), rows)
+
+
+def _write_tsvectors(session: Session, ids: Sequence[int], words: dict[int, ClaimWords]) -> None:
+    session.execute(delete(TSVECTORS).where(TSVECTORS.c.claim_id.in_(ids)))
+    rows = [{"id": id_, "document": tsvector_text(own)} for id_, own in words.items()]
+    if rows:
+        statement = "INSERT INTO fts_claims VALUES (:id, CAST(:document AS tsvector))"
+        session.execute(text(statement), rows)

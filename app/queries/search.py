@@ -1,0 +1,343 @@
+"""Claims by words, best first, the same on both databases; see decision 0013.
+
+Where their languages differ, two functions stand side by side. What a reader wrote becomes
+terms first; a database is given their words, quoted, as one bound value.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    case,
+    cast,
+    column,
+    false,
+    literal,
+    literal_column,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session
+
+from app.models import Citation, Claim, Concept, ConceptSynonym
+from app.queries.records import Record
+from app.queries.view import View
+from app.search_text import (
+    STEM,
+    ClaimTexts,
+    ClaimWords,
+    SearchQuery,
+    Term,
+    TermKind,
+    claim_words,
+    excerpt,
+    parse_query,
+    stemmed,
+    tier_of,
+)
+
+ROWS_AT_ONCE = 500
+TIERS = (3, 2)  # the rest is 1
+BREAK = "_"  # keeps texts apart, so that no phrase spans two of them
+FTS5_COLUMNS = {3: "{statement}", 2: "{statement labels}", 1: "{statement labels quotes}"}
+TSQUERY_WEIGHTS = {3: "A", 2: "AB", 1: "ABC"}
+# Behind the positions that words can have.
+STEM_POSITIONS = {"A": 16_381, "B": 16_382, "C": 16_383}
+
+FTS5 = table("fts_claims", column("rowid"), column("statement"), column("labels"), column("quotes"))
+TSVECTORS = table("fts_claims", column("claim_id"), column("document"))
+Clause = ColumnElement[bool]
+
+
+class Search(NamedTuple):
+    """Which claims fit, and how well: 3 by the statement, 2 with labels, 1 with quotes.
+
+    ``tier`` is None where all that fit fit alike.
+    """
+
+    clause: Clause
+    tier: ColumnElement[int] | None
+
+
+def asked_words(asked: Mapping[str, Any]) -> SearchQuery | None:
+    """The query of a request; None without one. Blank is no query."""
+    words = asked.get("q")
+    return parse_query(words) if words and words.strip() else None
+
+
+def search_record(asked: Mapping[str, Any]) -> Record | None:
+    """How the words were understood."""
+    query = asked_words(asked)
+    if query is None:
+        return None
+    return {
+        "terms": [
+            {"text": term.text, "kind": term.kind.value, "excluded": term.excluded}
+            for term in query.terms
+        ],
+    }
+
+
+def find_claims(session: Session, query: SearchQuery, view: View) -> Search:
+    if not query.terms:
+        return Search(false(), None)
+    if view.excludes:
+        return _seen_through(session, query, view)
+    matching = _matching(session)
+    clauses: list[Clause] = []
+    tier = None
+    if query.wanted:
+        clauses.append(Claim.id.in_(matching(query.wanted, 1, every=True)))
+        ranks = [
+            (Claim.id.in_(matching(query.wanted, rank, every=True)), literal(rank))
+            for rank in TIERS
+        ]
+        tier = case(*ranks, else_=literal(1))
+    if query.excluded:
+        clauses.append(Claim.id.not_in(matching(query.excluded, 1, every=False)))
+    return Search(clauses[0] if len(clauses) == 1 else clauses[0] & clauses[1], tier)
+
+
+def _seen_through(session: Session, query: SearchQuery, view: View) -> Search:
+    """Without the quotes of sources that are left out, which the index has.
+
+    The index tells which claims may fit; their texts are then read and compared here.
+    """
+    candidates = select(Claim.id).where(Claim.id.in_(list(view.counts)))
+    if query.wanted:
+        candidates = candidates.where(Claim.id.in_(_matching(session)(query.wanted, 1, every=True)))
+    ranks: dict[int, list[int]] = defaultdict(list)
+    for id_, texts in claim_texts(session, list(session.scalars(candidates)), view).items():
+        ranks[tier_of(query, claim_words(texts))].append(id_)
+    ranks.pop(0, None)
+    fitting = [id_ for ids in ranks.values() for id_ in ids]
+    found = [(Claim.id.in_(ranks[rank]), literal(rank)) for rank in TIERS if ranks[rank]]
+    tier = case(*found, else_=literal(1)) if found and query.wanted else None
+    return Search(Claim.id.in_(fitting), tier)
+
+
+def _matching(session: Session) -> Callable[..., Select[tuple[int]]]:
+    """What selects the claims that have every, or any, of some terms in the parts of a tier."""
+    return _by_tsquery if is_postgresql(session) else _by_fts5
+
+
+def _by_fts5(terms: Sequence[Term], tier: int, *, every: bool) -> Select[tuple[int]]:
+    joint = " AND " if every else " OR "
+    written = f"{FTS5_COLUMNS[tier]} : ({joint.join(map(_fts5_term, terms))})"
+    clause = literal_column("fts_claims").op("MATCH", is_comparison=True)(literal(written, Text))
+    return select(FTS5.c.rowid).where(clause)
+
+
+def _fts5_term(term: Term) -> str:
+    quoted = " ".join(term.words).replace('"', '""')
+    return f'"{quoted}" *' if term.kind is TermKind.prefix else f'"{quoted}"'
+
+
+def _by_tsquery(terms: Sequence[Term], tier: int, *, every: bool) -> Select[tuple[int]]:
+    joint = " & " if every else " | "
+    written = joint.join(f"({_tsquery_term(term, TSQUERY_WEIGHTS[tier])})" for term in terms)
+    clause = TSVECTORS.c.document.op("@@", is_comparison=True)(
+        cast(literal(written, Text), TSQUERY)
+    )
+    return select(TSVECTORS.c.claim_id).where(clause)
+
+
+def _tsquery_term(term: Term, weights: str) -> str:
+    *before, last = map(_lexeme, term.words)
+    star = "*" if term.kind is TermKind.prefix else ""
+    return " <-> ".join([*(f"{word}:{weights}" for word in before), f"{last}:{star}{weights}"])
+
+
+def _lexeme(word: str) -> str:
+    """Quoted as if it could hold anything; words hold letters, digits and marks only."""
+    doubled = word.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
+
+
+def is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+# What the index holds
+
+
+def fts5_columns(words: ClaimWords) -> tuple[str, str, str]:
+    """Of each part its words, a break, and each stem once."""
+    statement, labels, quotes = (
+        " ".join([*(word or BREAK for word in part), BREAK, *_stems(part)]) for part in words
+    )
+    return statement, labels, quotes
+
+
+def tsvector_text(words: ClaimWords) -> str:
+    """Words at their positions, stems at the last ones, each with the weight of its part."""
+    places: dict[str, list[str]] = defaultdict(list)
+    position = 0
+    for weight, part in zip("ABC", words, strict=True):
+        for word in part:
+            position += 1
+            if word is not None:
+                places[word].append(f"{position}{weight}")
+        for stem in _stems(part):
+            places[stem].append(f"{STEM_POSITIONS[weight]}{weight}")
+    return " ".join(f"{_lexeme(word)}:{','.join(at)}" for word, at in places.items())
+
+
+def _stems(words: Sequence[str | None]) -> list[str]:
+    found = dict.fromkeys(stemmed(word) for word in words if word is not None)
+    return [stem for stem in found if stem.startswith(STEM)]
+
+
+def claim_texts(
+    session: Session,
+    ids: Sequence[int],
+    view: View | None = None,
+) -> dict[int, ClaimTexts]:
+    """What is searched of these claims; three statements for each 500."""
+    found: dict[int, ClaimTexts] = {}
+    for first in range(0, len(ids), ROWS_AT_ONCE):
+        found |= _texts_of(session, ids[first : first + ROWS_AT_ONCE], view)
+    return found
+
+
+def _texts_of(session: Session, ids: Sequence[int], view: View | None) -> dict[int, ClaimTexts]:
+    claims = session.execute(
+        select(
+            Claim.id,
+            Claim.statement,
+            Claim.concept_id,
+            Claim.subject_id,
+            Claim.quantity_as_said,
+            Claim.words,
+        ).where(Claim.id.in_(ids)),
+    ).all()
+    concepts = {id_ for row in claims for id_ in (row.concept_id, row.subject_id) if id_}
+    labels = concept_labels(session, Concept.id.in_(concepts))
+    quotes: dict[int, list[str]] = defaultdict(list)
+    cited = select(Citation.claim_id, Citation.quote).where(
+        Citation.claim_id.in_(ids),
+        Citation.quote.is_not(None),
+    )
+    if view is not None and view.excludes:
+        cited = cited.where(view.citation_counts)
+    for claim_id, quote in session.execute(cited.order_by(Citation.claim_id, Citation.position)):
+        quotes[claim_id].append(quote)
+    return {
+        row.id: ClaimTexts(
+            row.statement,
+            [
+                *labels.get(row.concept_id, []),
+                *labels.get(row.subject_id, []),
+                *(own for own in (row.quantity_as_said, row.words) if own is not None),
+            ],
+            quotes[row.id],
+        )
+        for row in claims
+    }
+
+
+def concept_labels(session: Session, wanted: Clause) -> dict[int, list[str]]:
+    """Label and synonyms of each concept, in one statement."""
+    rows = session.execute(
+        select(Concept.id, Concept.label, ConceptSynonym.term)
+        .outerjoin(ConceptSynonym, ConceptSynonym.concept_id == Concept.id)
+        .where(wanted)
+        .order_by(Concept.id, ConceptSynonym.position, ConceptSynonym.term),
+    )
+    found: dict[int, list[str]] = {}
+    for id_, label, synonym in rows:
+        labels = found.setdefault(id_, [label])
+        if synonym:
+            labels.append(synonym)
+    return found
+
+
+# What is shown of it
+
+
+def with_highlights(
+    session: Session,
+    claims: Sequence[Record],
+    query: SearchQuery | None,
+) -> list[Record]:
+    """The claims with the words that were found in them marked; without a query as they are."""
+    if query is None:
+        return list(claims)
+    parts = [claim[name] for claim in claims for name in ("concept", "subject") if claim[name]]
+    keys = {part["key"] for part in parts}
+    ids = dict(session.execute(select(Concept.key, Concept.id).where(Concept.key.in_(keys))).all())
+    labels = concept_labels(session, Concept.id.in_(ids.values()))
+    by_key = {key: labels[id_] for key, id_ in ids.items()}
+    return [claim | {"highlights": _highlights(claim, query, by_key)} for claim in claims]
+
+
+def _highlights(claim: Record, query: SearchQuery, labels: Mapping[str, list[str]]) -> list[Record]:
+    found: dict[tuple[str, str], Record] = {}
+    for field, words in _texts_shown(claim, labels):
+        marked = excerpt(query, words)
+        if marked is not None:
+            found.setdefault((field, words), {"field": field, **marked._asdict()})
+    return list(found.values())
+
+
+def _texts_shown(claim: Record, labels: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
+    yield "statement", claim["statement"]
+    for name in ("concept", "subject"):
+        if claim[name]:
+            yield from (("label", label) for label in labels[claim[name]["key"]])
+    if claim["quantity"]:
+        yield "label", claim["quantity"]["as_said"]
+    if claim["words"]:
+        yield "label", claim["words"]
+    yield from (("quote", c["quote"]) for c in claim["citations"] if c["quote"])
+
+
+# Whether the index is what it should be
+
+
+def index_faults(session: Session) -> list[str]:
+    """The claims whose entry is not what a fresh computation gives."""
+    faults: list[str] = []
+    keys = dict(session.execute(select(Claim.id, Claim.key)).all())
+    ids = sorted(keys)
+    differing = _differing_tsvectors if is_postgresql(session) else _differing_fts5
+    for first in range(0, len(ids), ROWS_AT_ONCE):
+        batch = claim_texts(session, ids[first : first + ROWS_AT_ONCE])
+        fresh = {id_: claim_words(texts) for id_, texts in batch.items()}
+        faults += [
+            f"the search index of the claim {keys[id_]} is not what its words say"
+            for id_ in sorted(differing(session, fresh))
+        ]
+    if not is_postgresql(session):  # there the database sees to it
+        left = session.scalars(select(FTS5.c.rowid).where(FTS5.c.rowid.not_in(select(Claim.id))))
+        faults += [f"the search index has a claim {id_} that is not there" for id_ in left]
+    return faults
+
+
+def unindexed_claims(session: Session) -> list[int]:
+    known = TSVECTORS.c.claim_id if is_postgresql(session) else FTS5.c.rowid
+    return list(session.scalars(select(Claim.id).where(Claim.id.not_in(select(known)))))
+
+
+def _differing_fts5(session: Session, fresh: Mapping[int, ClaimWords]) -> set[int]:
+    rows = session.execute(select(FTS5).where(FTS5.c.rowid.in_(list(fresh)))).all()
+    stored = {row.rowid: (row.statement, row.labels, row.quotes) for row in rows}
+    return {id_ for id_, words in fresh.items() if stored.get(id_) != fts5_columns(words)}
+
+
+def _differing_tsvectors(session: Session, fresh: Mapping[int, ClaimWords]) -> set[int]:
+    rows = session.execute(
+        text(
+            "SELECT fresh.id FROM unnest(CAST(:ids AS bigint[]), CAST(:documents AS text[]))"
+            " AS fresh (id, document) LEFT JOIN fts_claims ON fts_claims.claim_id = fresh.id"
+            " WHERE fts_claims.document IS DISTINCT FROM CAST(fresh.document AS tsvector)",
+        ),
+        {"ids": list(fresh), "documents": [tsvector_text(words) for words in fresh.values()]},
+    )
+    return {row[0] for row in rows}

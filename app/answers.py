@@ -1,17 +1,19 @@
 """Answers to reads: bytes, entity tag, cache headers and links, the same for every route."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from pydantic_core import to_json
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.config import Settings
 from app.queries.pages import Page, PageAt
 from app.schemas.shared import PageIn
+from app.version import VERSION
 
 DISCLAIMER = (
     "Claimbase records who says what, word for word, and which statements cannot stand "
@@ -28,23 +30,73 @@ def answer(
     *,
     version: str | None = None,
     links: Mapping[str, str] | None = None,
+    alternates: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """A public, revalidated answer. ``version`` (``CLM42.3``) leads the entity tag.
 
-    ``links`` are added to ``self``, ``alternate`` and ``license`` in the Link header.
+    ``links`` are added to ``self`` and ``license`` in the Link header, and so are
+    ``alternates``, each a media type and an address.
     """
     content = to_json(body)
-    digest = hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
-    tag = f"{version}-{digest}" if version else digest
     if request.method == "POST":
         return Response(content, headers={"Cache-Control": "no-store"}, media_type=JSON)
-    headers = {
+    headers = _headers(request, _tag(content, version), links or {}, alternates)
+    return Response(content, headers=headers, media_type=JSON)
+
+
+def answer_html(request: Request, html: str, *, policy: str) -> Response:
+    """A page for people, revalidated like any other answer. ``policy`` is its CSP."""
+    content = html.encode()
+    headers = _headers(request, _tag(content), {}) | {"Content-Security-Policy": policy}
+    return Response(content, headers=headers, media_type="text/html")
+
+
+def answer_stream(
+    request: Request,
+    pieces: Iterator[bytes],
+    *,
+    media_type: str,
+    depends_on: Sequence[str],
+    headers: Mapping[str, str],
+) -> Response:
+    """A public answer that is sent while it is written, in constant memory.
+
+    Its entity tag is that of what the bytes depend on: ``depends_on`` and the release.
+    """
+    tag = _tag(json.dumps([VERSION, media_type, *depends_on]).encode())
+    is_wanted = request.scope.get("claimbase.body_is_wanted", lambda: True)
+    return StreamingResponse(
+        _while(is_wanted, pieces),
+        headers={**_headers(request, tag, {}), **headers},
+        media_type=media_type,
+    )
+
+
+def _while(is_wanted: Callable[[], bool], pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Nothing is written for nobody: after HEAD, or a 304."""
+    for piece in pieces:
+        yield piece
+        if not is_wanted():
+            return
+
+
+def _tag(content: bytes, version: str | None = None) -> str:
+    digest = hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
+    return f"{version}-{digest}" if version else digest
+
+
+def _headers(
+    request: Request,
+    tag: str,
+    links: Mapping[str, str],
+    alternates: Sequence[tuple[str, str]] = (),
+) -> dict[str, str]:
+    return {
         "ETag": f'"{tag}"',
         "Cache-Control": cache_control(request.app.state.settings),
         "Vary": "Accept",
-        "Link": _link_header({"self": own_address(request), **(links or {})}),
+        "Link": _link_header({"self": own_address(request), **links}, alternates),
     }
-    return Response(content, headers=headers, media_type=JSON)
 
 
 def page_at(query: PageIn) -> PageAt:
@@ -57,6 +109,7 @@ def answer_page(
     *,
     more: Mapping[str, Any] | None = None,
     meta: Mapping[str, Any] | None = None,
+    alternates: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """A list in its envelope; the next page stands in ``page.next`` and in ``Link``.
 
@@ -66,7 +119,7 @@ def answer_page(
     next_address = None
     if page.next_cursor and request.method != "POST":
         kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
-        next_address = f"{request.url.path}?{urlencode([*kept, ('cursor', page.next_cursor)])}"
+        next_address = f"{_path(request)}?{urlencode([*kept, ('cursor', page.next_cursor)])}"
     body: dict[str, Any] = {
         "data": page.data,
         "page": {"limit": page.limit, "next_cursor": page.next_cursor, "next": next_address},
@@ -78,12 +131,13 @@ def answer_page(
         },
     }
     body |= more or {}
-    return answer(request, body, links={"next": next_address} if next_address else None)
+    links = {"next": next_address} if next_address else None
+    return answer(request, body, links=links, alternates=alternates)
 
 
 def redirect(request: Request, path: str) -> Response:
     """308 to ``path`` with the query kept."""
-    query = f"?{request.url.query}" if request.url.query else ""
+    query = _query(request)
     headers = {"Cache-Control": cache_control(request.app.state.settings)}
     return RedirectResponse(path + query, status_code=308, headers=headers)
 
@@ -95,10 +149,21 @@ def cache_control(settings: Settings) -> str:
 
 
 def own_address(request: Request) -> str:
-    query = f"?{request.url.query}" if request.url.query else ""
-    return f"{request.url.path}{query}"
+    return f"{_path(request)}{_query(request)}"
 
 
-def _link_header(links: Mapping[str, str]) -> str:
+def _path(request: Request) -> str:
+    return quote(request.scope["path"])
+
+
+def _query(request: Request) -> str:
+    """The query with its ``?``, as it was sent; what has no place in an address is escaped."""
+    sent = quote(request.scope["query_string"], safe="%&=+,;:/?@!$'()*[]~")
+    return f"?{sent}" if sent else ""
+
+
+def _link_header(links: Mapping[str, str], alternates: Sequence[tuple[str, str]]) -> str:
     named = {**links, "license": LICENCE_URL}
-    return ", ".join(f'<{target}>; rel="{relation}"' for relation, target in named.items())
+    written = [f'<{target}>; rel="{relation}"' for relation, target in named.items()]
+    written += [f'<{target}>; rel="alternate"; type="{kind}"' for kind, target in alternates]
+    return ", ".join(written)

@@ -111,6 +111,12 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    # Its own knows ASCII only; PostgreSQL's knows all letters.
+    connection.create_function("lower", 1, _lowered, deterministic=True)
+
+
+def _lowered(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_sqlite(connection: Connection) -> None:

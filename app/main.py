@@ -6,27 +6,41 @@ from pathlib import Path
 
 import fastapi_offline
 from fastapi import Depends, FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette_compress import CompressMiddleware
 
 from app.config import Settings, get_settings
 from app.db import Sessions, make_engine, make_sessions
+from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
 from app.middleware.representations import RepresentationsMiddleware
 from app.middleware.surroundings import SurroundingsMiddleware
 from app.openapi import install_openapi, operation_id
 from app.parameters import refuse_unknown_parameters
 from app.problems import install_problem_handlers
-from app.routers import claims, concepts, conditions, conflicts, documents, system, vocabulary
+from app.routers import (
+    claims,
+    concepts,
+    conditions,
+    conflicts,
+    documents,
+    exports,
+    system,
+    vocabulary,
+)
 from app.startup import refuse_foreign_base
 from app.version import VERSION
 from app.vocabulary import load_vocabulary
 
-ROUTERS = (system, conditions, claims, conflicts, documents, concepts, vocabulary)
+ROUTERS = (system, conditions, exports, claims, conflicts, documents, concepts, vocabulary)
 SWAGGER_ASSETS = Path(fastapi_offline.__file__).parent / "static"
 OWN_ASSETS = Path(__file__).parent / "static"
 EXPOSED = (
+    "Claimbase-Change",
+    "Claimbase-Total",
+    "Content-Disposition",
     "ETag",
     "Link",
     "Location",
@@ -44,10 +58,10 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
         version=VERSION,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,  # served by a route of our own, with a tag
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
         dependencies=[Depends(refuse_unknown_parameters)],
-        max_body_size=settings.max_body_bytes,
         lifespan=_check_base,
     )
     app.state.settings = settings
@@ -63,11 +77,14 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.add_middleware(MethodsMiddleware, routes=app.routes)
     app.add_middleware(CompressMiddleware)
     app.add_middleware(RepresentationsMiddleware)
+    # FastAPI's own limit would stand outside of all that makes its 413 a problem.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
+    app.add_middleware(FaultsMiddleware)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "OPTIONS"],
-        allow_headers=["Accept", "If-None-Match", "X-Request-ID"],
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
+        allow_headers=["Accept", "Content-Type", "If-None-Match", "X-Request-ID"],
         expose_headers=list(EXPOSED),
         max_age=86_400,
     )

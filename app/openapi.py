@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from app.problems import Problem
+from app.errors import InternalError
+from app.problems import Problem, problem_responses
 from app.version import VERSION
 
 DESCRIPTION = """
@@ -45,8 +46,11 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {})
     schemas["Problem"] = problem
+    any_problem = problem_responses(InternalError)[InternalError.status]
     for operations in document["paths"].values():
         for operation in operations.values():
+            # A fault, a body too large, a database that is away: the same everywhere.
+            operation["responses"]["default"] = any_problem | {"description": "Any other problem"}
             # FastAPI describes its own 422, which is never sent.
             answers = operation["responses"]
             if "HTTPValidationError" in str(answers.get("422", "")):

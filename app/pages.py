@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from html import escape
 
-from starlette.responses import HTMLResponse, Response
-
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'"
@@ -33,23 +31,17 @@ DOCS_PAGE = """<!DOCTYPE html>
 """
 
 
-def docs_page() -> Response:
-    return HTMLResponse(DOCS_PAGE, headers={"Content-Security-Policy": DOCS_POLICY})
-
-
-def page(title: str, lead: str, rows: Iterable[tuple[str, str]], note: str = "") -> Response:
+def page(title: str, lead: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
     """A plain page: a heading, a sentence, terms with their meaning. Terms may be addresses."""
     listed = "".join(f"<dt>{_term(term)}</dt><dd>{escape(text)}</dd>" for term, text in rows)
     below = f'<p class="note">{escape(note)}</p>' if note else ""
-    html = (
+    return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title>"
         '<link rel="stylesheet" href="/assets/page.css"></head>'
         f"<body><h1>{escape(title)}</h1><p>{escape(lead)}</p><dl>{listed}</dl>{below}</body></html>"
     )
-    headers = {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"}
-    return HTMLResponse(html, headers=headers)
 
 
 def _term(term: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from app.errors import InvalidRequestError
-from app.problems import did_you_mean
+from app.problems import MAX_ERRORS, did_you_mean
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}")
 
@@ -29,6 +29,8 @@ def refuse_unknown_parameters(request: Request) -> None:
         else:
             continue
         errors.append({"in": "query", "parameter": _shown(name), "code": code, "detail": detail})
+        if len(errors) == MAX_ERRORS:  # a suggestion costs time, and nobody reads a thousand
+            break
     if errors:
         raise InvalidRequestError(
             "The request has parameters that this address does not know, or one twice; "

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event, finish_change
 from app.commands.conflicts import refresh_conflicts
+from app.commands.search import index_claims
 from app.identifiers import Prefix, public_id
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
@@ -83,12 +84,13 @@ def set_status(session: Session, claim: Claim, status: ClaimStatus) -> None:
 
 
 def record_claim(session: Session, claim: Claim) -> None:
-    """What every command does at its end: the revision, the conflicts, the change."""
+    """What every command does at its end: the revision, the index, the conflicts, the change."""
     session.flush()
     snapshot = claim_records(session, [claim.id])[claim.id]
     draft = ChangeDraft("person", "a tester", "claim.made", "For a test.")
     event = Event("claim", claim.id, claim.version, "claim.made", snapshot, claim.condition_id)
     draft.events.append(event)
+    index_claims(session, [claim.id])
     refresh_conflicts(session, draft, claim.condition_id, "milia", load_vocabulary())
     finish_change(session, draft)
 

@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
+from app.commands.claim_rows import Names, fill_claim, filled
 from app.commands.search import index_claims, index_claims_of_concepts
 from app.commands.seed_reports import SeedReport
 from app.commands.vocabularies import RETYPED
@@ -40,7 +41,6 @@ from app.queries.records import (
 )
 from app.schemas.base import XrefIn
 from app.schemas.seed import (
-    CitationSeed,
     ClaimSeed,
     ConceptSeed,
     ConditionSeed,
@@ -48,7 +48,7 @@ from app.schemas.seed import (
     Seed,
 )
 from app.text import folded
-from app.vocabulary import ClaimStatus, ScopePart, Verification, Vocabulary
+from app.vocabulary import ClaimStatus, Vocabulary
 
 RowT = TypeVar("RowT")
 FOLDED = 400  # what the column holds: one letter can fold to eighteen
@@ -158,7 +158,7 @@ class SeedWriter:
             row.uncited = [span.model_dump() for span in part.uncited]
             former = {passage.key: passage for passage in row.passages} if row.id else {}
             passages = [
-                _filled(former.pop(p.key, None) or Passage(), p.model_dump()) for p in part.passages
+                filled(former.pop(p.key, None) or Passage(), p.model_dump()) for p in part.passages
             ]
             # Those that the seed dropped stay until their citations are gone.
             row.passages = [*passages, *former.values()]
@@ -182,7 +182,7 @@ class SeedWriter:
 
     def _fill_claims(self, parts: Sequence[ClaimSeed]) -> list[tuple[Claim, ClaimSeed]]:
         rows = self._rows(Claim, Claim.key, [part.key for part in parts], _CLAIM_LOADS)
-        names = _Names(self._session)
+        names = Names(self._session)
         wanted: dict[str, ClaimSeed] = {}
         for part in parts:
             if not self._may_write("claim", part.key, part, rows):
@@ -196,7 +196,7 @@ class SeedWriter:
         changed = []
         for part in wanted.values():
             row = self._begin(part.key, rows, _new_claim)
-            self._fill_claim(row, part, names)
+            fill_claim(row, part, names, self._vocabulary, verified=self._verified)
             changed.append((row, part))
         return changed
 
@@ -223,35 +223,6 @@ class SeedWriter:
             if row is not None and row.identity != part.identity:
                 row.identity = f"moving {row.id}"
         self._session.flush()
-
-    def _fill_claim(self, row: Claim, part: ClaimSeed, names: "_Names") -> None:
-        row.key, row.question, row.statement = part.key, part.question, part.statement
-        row.type = self._vocabulary.question_by_key[part.question].type
-        row.condition_id = names.conditions[part.condition]
-        row.subject_id = names.concepts[part.subject]
-        row.concept_id = names.concepts[part.concept]
-        quantity = part.quantity
-        row.quantity_low = quantity.low if quantity else None
-        row.quantity_high = quantity.high if quantity else None
-        row.quantity_unit = quantity.unit if quantity else None
-        row.quantity_as_said = quantity.as_said if quantity else None
-        row.words = part.words
-        row.polarity = part.polarity
-        for scope_part in ScopePart:
-            key = getattr(part.scope, scope_part.value)
-            setattr(row, f"{scope_part.value}_id", names.concepts[key])
-        row.age_low, row.age_high = part.scope.age_low, part.scope.age_high
-        row.identity = part.identity
-        row.passage_count = len({cited.passage for cited in part.citations})
-        row.document_count = len({c.passage.partition("/")[0] for c in part.citations})
-        former = {_citation_content(citation): citation for citation in row.citations}
-        row.citations = []
-        for position, cited in enumerate(part.citations, start=1):
-            is_verified = cited.passage.partition("/")[0] in self._verified
-            fresh = _filled(Citation(), _citation_fields(cited, names.passages, is_verified))
-            kept = former.get(_citation_content(fresh), fresh)
-            kept.position, kept.verification = position, fresh.verification
-            row.citations.append(kept)
 
     def _rows(
         self, model: type[RowT], column: Any, keys: Sequence[str], options: Sequence[Any]
@@ -367,29 +338,6 @@ class SeedWriter:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-class _Names:
-    """Ids by natural key, for what claims refer to."""
-
-    def __init__(self, session: Session) -> None:
-        self.concepts: dict[str | None, int | None] = {None: None}
-        self.concepts |= dict(session.execute(select(Concept.key, Concept.id)).all())
-        self.conditions = dict(session.execute(select(Condition.slug, Condition.id)).all())
-        self.passages: dict[str, int] = {}
-        self._spans: dict[str, tuple[int, int]] = {}
-        for document, passage in session.execute(
-            select(Document.key, Passage).join(Passage, Passage.document_id == Document.id),
-        ):
-            self.passages[f"{document}/{passage.key}"] = passage.id
-            self._spans[f"{document}/{passage.key}"] = (passage.start, passage.end)
-
-    def holds(self, cited: CitationSeed) -> bool:
-        """Whether the passage is there and the quote lies within it."""
-        if cited.passage not in self.passages:
-            return False
-        start, end = self._spans[cited.passage]
-        return cited.start is None or start <= cited.start < (cited.end or 0) <= end
-
-
 _CONCEPT_LOADS = [
     selectinload(Concept.synonyms),
     selectinload(Concept.broader),
@@ -411,45 +359,10 @@ _DOCUMENT_FIELDS = (
     "sha256",
     "length",
 )
-_CITATION_FIELDS = (
-    "passage_id",
-    "start",
-    "end",
-    "quote",
-    "locator",
-    "certainty",
-    "frequency",
-    "exclusivity",
-    "hedge",
-    "subject_words",
-)
 
 
 def _new_claim() -> Claim:
     return Claim(version=1, status=ClaimStatus.published, citations=[])
-
-
-def _citation_fields(
-    cited: CitationSeed,
-    passages: dict[str, int],
-    is_verified: bool,
-) -> dict[str, Any]:
-    fields = cited.model_dump(exclude={"passage"})
-    verified = is_verified and cited.quote is not None
-    return fields | {
-        "passage_id": passages[cited.passage],
-        "verification": Verification.verified if verified else Verification.unverified,
-    }
-
-
-def _citation_content(citation: Citation) -> tuple[Any, ...]:
-    return tuple(getattr(citation, name) for name in _CITATION_FIELDS)
-
-
-def _filled(row: RowT, fields: dict[str, Any]) -> RowT:
-    for name, value in fields.items():
-        setattr(row, name, value)
-    return row
 
 
 def _unique_xrefs(xrefs: Iterable[XrefIn]) -> list[tuple[int, XrefIn]]:

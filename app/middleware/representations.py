@@ -39,7 +39,13 @@ class RepresentationsMiddleware:
             elif not message.get("more_body", False):
                 await send({"type": "http.response.body", "body": b""})
 
-        await self.app({**scope, "method": "GET"}, receive, send_representation)
+        inner = {
+            **scope,
+            "method": "GET",
+            # A stream asks, so that it is not written on for nobody.
+            "claimbase.body_is_wanted": lambda: not without_body,
+        }
+        await self.app(inner, receive, send_representation)
 
 
 def _mark_encoding(headers: MutableHeaders) -> None:

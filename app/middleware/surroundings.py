@@ -1,6 +1,5 @@
 """Every answer has a request id and security headers; every failure is a problem."""
 
-import logging
 import re
 import uuid
 from http import HTTPStatus
@@ -8,12 +7,11 @@ from http import HTTPStatus
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import InternalError
 from app.problems import MEDIA_TYPE, answer_problem, error_for_status
 
-logger = logging.getLogger("claimbase")
-
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# What a failure in a framework's words keeps of its headers.
+KEPT = ("allow", "retry-after", "vary", "access-control-")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -37,21 +35,20 @@ class SurroundingsMiddleware:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope["claimbase.request_id"] = request_id
-        started = False
         replaced = False
 
         async def send_surrounded(message: Message) -> None:
-            nonlocal started, replaced
+            nonlocal replaced
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 if _is_foreign_failure(message["status"], headers):
                     replaced = True
                     problem = error_for_status(message["status"])
                     problem.headers = {
-                        name: headers[name] for name in ("allow", "retry-after") if name in headers
+                        name: headers[name] for name in headers if name.startswith(KEPT)
                     }
                     response = answer_problem(problem, request_id)
+                    message["status"] = response.status_code
                     message["headers"] = response.raw_headers
                     _decorate(MutableHeaders(scope=message), request_id)
                     await send(message)
@@ -63,14 +60,7 @@ class SurroundingsMiddleware:
                 return
             await send(message)
 
-        try:
-            await self.app(scope, receive, send_surrounded)
-        except Exception:
-            logger.exception("request %s failed", request_id)
-            if started:
-                raise
-            problem = InternalError("The server met a fault of its own. Nothing was changed.")
-            await answer_problem(problem, request_id)(scope, receive, send_surrounded)
+        await self.app(scope, receive, send_surrounded)
 
 
 def _is_foreign_failure(status: int, headers: Headers) -> bool:

@@ -78,7 +78,9 @@ def _facet(session: Session, asked: Mapping[str, Any], view: View, name: str) ->
     """The values of one field among the claims that fit without this field's own filter."""
     clauses = compile_filters(session, asked, view, without=name)
     counts = _value_counts(session, clauses, view, name)
-    selected = _as_written(asked.get(name))
+    own = {**(asked.get("filter") or {}), **asked}.get(name)
+    wanted = [] if own is None else own if isinstance(own, list) else [own]
+    selected = {_written(_plain(v)) for v in FIELDS[name].selected(session, view, wanted)}
     return {
         "values": [
             {"value": value, "count": number, "selected": _written(value) in selected}
@@ -98,15 +100,22 @@ def _value_counts(
     """Each value with its number of claims, the commonest first; None where there is none."""
     known = FIELDS[name].values(view).subquery()
     number = func.count(distinct(Claim.id))
+    shown, apart = _value_of(name, known)
     rows = session.execute(
-        select(known.c.value, number)
+        select(shown, number)
         .select_from(Claim)
         .outerjoin(known, known.c.claim_id == Claim.id)
         .where(*clauses)
-        .group_by(known.c.value),
+        .group_by(apart),
     )
     counts = [(_plain(value), count) for value, count in rows]
-    return sorted(counts, key=lambda pair: (-pair[1], _written(pair[0])))
+    return sorted(counts, key=lambda pair: (-pair[1], _rank(pair[0])))
+
+
+def _value_of(name: str, known: Any) -> tuple[Any, Any]:
+    """What is shown of a value, and what tells it from others: one filter finds all of it."""
+    value = known.c.value
+    return (func.min(value), func.lower(value)) if FIELDS[name].caseless else (value, value)
 
 
 def _plain(value: Any) -> Any:
@@ -117,9 +126,9 @@ def _written(value: Any) -> str:
     return str(value).lower()
 
 
-def _as_written(selected: Any) -> set[str]:
-    values = selected if isinstance(selected, list) else [selected]
-    return {_written(_plain(value)) for value in values if value is not None}
+def _rank(value: Any) -> tuple[int, str]:
+    """Numbers in their order, words in that of the alphabet."""
+    return (value, "") if type(value) is int else (0, _written(value))
 
 
 def group_claims(
@@ -135,11 +144,13 @@ def group_claims(
     """
     clauses = compile_filters(session, asked, view)
     known = {name: FIELDS[name].values(view).subquery(name) for name in names}
-    columns = [known[name].c.value for name in names]
+    values = [_value_of(name, known[name]) for name in names]
+    columns = [shown for shown, _ in values]
     statement = select(*columns, func.count(distinct(Claim.id))).select_from(Claim)
     for table in known.values():
         statement = statement.outerjoin(table, table.c.claim_id == Claim.id)
-    statement = statement.where(*clauses).group_by(*columns).limit(MAX_GROUPS + 1)
+    statement = statement.where(*clauses).group_by(*(apart for _, apart in values))
+    statement = statement.limit(MAX_GROUPS + 1)
     rows = session.execute(statement).all()
     if len(rows) > MAX_GROUPS:
         raise InvalidRequestError(
@@ -149,7 +160,7 @@ def group_claims(
         {"key": dict(zip(names, map(_plain, values), strict=True)), "count": number}
         for *values, number in rows
     ]
-    groups.sort(key=lambda group: (-group["count"], [_written(v) for v in group["key"].values()]))
+    groups.sort(key=lambda group: (-group["count"], [_rank(v) for v in group["key"].values()]))
     return {
         "data": groups,
         "meta": {

@@ -12,13 +12,14 @@ from app.errors import InternalError
 from app.identifiers import Prefix, parse_id
 from app.models import Change, Citation, Claim, Concept, Condition, Conflict, ConflictClaim, Passage
 from app.queries.claim_lists import SHAPE, claim_order
-from app.queries.claims import claim_bodies
+from app.queries.claims import claim_bodies, included_conflicts
 from app.queries.conflicts import FLAGGED, conflict_records
 from app.queries.filters import compile_filters
 from app.queries.pages import Listing, Order, PageAt, read_slice
 from app.queries.records import Record, concept_records, condition_records, document_records
-from app.queries.search import SearchQuery, asked_words, with_highlights
+from app.queries.search import asked_words, with_highlights
 from app.queries.view import View
+from app.search_text import SearchQuery
 from app.vocabulary import ScopePart, Vocabulary
 
 BATCH = 200
@@ -71,6 +72,11 @@ class ClaimStream:
 
     def bodies(self, ids: Sequence[int]) -> list[Record]:
         return claim_bodies(self.session, ids, self.view)
+
+    def conflicts_of(self, claims: Sequence[Record]) -> list[Record]:
+        """The conflicts that these claims name, with all their sides."""
+        briefs = included_conflicts(self.session, claims, self.view)["conflicts"]
+        return list(briefs)
 
     def conflicts(self) -> Iterator[list[Record]]:
         """The open conflicts that any of the claims is in, with all sides, the flagged first."""

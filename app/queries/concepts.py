@@ -16,7 +16,9 @@ from app.queries.records import Record, concept_records
 
 def get_concept(session: Session, key: str) -> Record:
     """One concept with what is broader and narrower, and how many public claims use it."""
-    id_ = session.scalar(select(Concept.id).where(Concept.key == key))
+    id_ = None
+    if "\x00" not in key:  # PostgreSQL cannot even be asked
+        id_ = session.scalar(select(Concept.id).where(Concept.key == key))
     if id_ is None:
         near = nearest_names(key, session.scalars(select(Concept.key)))
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -64,8 +66,10 @@ def _clauses(session: Session, filters: Mapping[str, Any]) -> list[ColumnElement
         clauses.append(Concept.id.in_(named))
     if filters.get("broader"):
         top = concept_ids(session, "broader", filters["broader"])
-        below = set(with_narrower(session, top)) - set(top)
-        clauses.append(Concept.id.in_(below))
+        children = session.scalars(
+            select(ConceptBroader.concept_id).where(ConceptBroader.broader_id.in_(top)),
+        )
+        clauses.append(Concept.id.in_(with_narrower(session, list(children))))
     return clauses
 
 

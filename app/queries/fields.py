@@ -6,11 +6,22 @@ conflicts). ``values`` selects ``claim_id`` and ``value``, as a reader writes it
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FunctionElement,
+    Select,
+    String,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, aliased
 
 from app.models import (
@@ -36,13 +47,16 @@ Resolve = Callable[[Session, View, Sequence[Any]], Sequence[Any]]
 @dataclass(frozen=True, slots=True)
 class Field:
     """``column`` gives what filters compare: with values as given, or as ``resolve`` finds
-    them. ``of_citations`` fields match where any citation does."""
+    them, whose ``shown`` are what ``values`` has for them. ``of_citations`` fields match
+    where any citation does, ``caseless`` ones whatever the case."""
 
     column: Callable[[View], Any]
-    values: Callable[[View], Select[*tuple[Any, ...]]]
+    values: Callable[[View], Any]
     resolve: Resolve | None = None
+    shown: Callable[[Sequence[Any]], Any] | None = None
     of_citations: bool = False
     linked: bool = False
+    caseless: bool = False
 
     def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:
         found = wanted if self.resolve is None else self.resolve(session, view, wanted)
@@ -50,6 +64,13 @@ class Field:
         if self.of_citations:
             return Claim.id.in_(_citing(view, Citation.claim_id).where(clause))
         return clause
+
+    def selected(self, session: Session, view: View, wanted: Sequence[Any]) -> set[Any]:
+        """The values, as they are shown, that a filter names; not those narrower than they."""
+        if self.resolve is None or self.shown is None:
+            return set(wanted)
+        found = self.resolve(session, replace(view, concept_narrower=False), wanted)
+        return set(session.scalars(self.shown(found)))
 
     def missing(self, view: View) -> Clause:
         """The claims that have no value in this field."""
@@ -86,15 +107,29 @@ def _concept(name: str, column: Any) -> Field:
             names,
             narrower=view.concept_narrower and name == "concept",
         ),
+        lambda ids: select(Concept.key).where(Concept.id.in_(ids)),
     )
 
 
-def _cited(column: Any, *, shown: Any = None, resolve: Resolve | None = None) -> Field:
-    value = column if shown is None else shown
+def _cited(
+    column: Any,
+    *,
+    value: Any = None,
+    resolve: Resolve | None = None,
+    shown: Callable[[Sequence[Any]], Any] | None = None,
+) -> Field:
+    value = column if value is None else value
+
+    def values(view: View) -> Any:
+        # A claim has no value only if none of its citations has one.
+        columns = Citation.claim_id.label("claim_id"), value.label("value")
+        return _citing(view, *columns).where(value.is_not(None))
+
     return Field(
         lambda _: column,
-        lambda view: _citing(view, Citation.claim_id.label("claim_id"), value.label("value")),
+        values,
         resolve,
+        shown,
         of_citations=True,
         linked=True,
     )
@@ -119,9 +154,9 @@ class _Linked(Field):
         return Claim.id.in_(select(known.c.claim_id).where(known.c.value.in_(wanted)))
 
 
-def _kinds(view: View) -> Select[*tuple[Any, ...]]:
+def _kinds(view: View) -> Any:
     if view.excludes:
-        return select(view.kinds.c.claim_id, view.kinds.c.value)
+        return view.kinds
     return (
         select(ConflictClaim.claim_id.label("claim_id"), Conflict.kind.label("value"))
         .join(Conflict, Conflict.id == ConflictClaim.conflict_id)
@@ -134,7 +169,8 @@ class _Words(Field):
 
     def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:  # noqa: ARG002 - the signature is Field's
         known = self.values(view).subquery()
-        lowered = func.lower(known.c.value).in_([word.lower() for word in wanted])
+        # Lowered by the database on both sides: letters it cannot lower still equal themselves.
+        lowered = func.lower(known.c.value).in_([func.lower(literal(word)) for word in wanted])
         return Claim.id.in_(select(known.c.claim_id).where(lowered))
 
 
@@ -152,21 +188,51 @@ class _Days(Field):
 
     def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:  # noqa: ARG002 - the signature is Field's
         column = self.column(view)
-        return or_(*(_within(column, start_of_day(day)) for day in wanted))
+        return or_(*(_within(column, day) for day in wanted))
 
 
-def _within(column: Any, start: datetime) -> Clause:
-    return and_(column >= start, column < start + timedelta(days=1))
+def _within(column: Any, day: date) -> Clause:
+    return and_(column >= start_of_day(day), column <= end_of_day(day))
 
 
 def start_of_day(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC_ZONE)
 
 
+def end_of_day(day: date) -> datetime:
+    """The last microsecond, which is as fine as times are kept; the last day has no next."""
+    return datetime.combine(day, time.max, UTC_ZONE)
+
+
+class _Day(FunctionElement[str]):
+    """The day of a time in UTC, as 2026-11-22."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_Day, "sqlite")
+def _day_in_sqlite(element: _Day, compiler: Any, **options: Any) -> str:
+    return f"strftime('%Y-%m-%d', {compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Day, "postgresql")
+def _day_in_postgresql(element: _Day, compiler: Any, **options: Any) -> str:
+    # Without the zone it would be the day where the server's settings say that it is.
+    moment = compiler.process(element.clauses, **options)
+    return f"to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+
+
 def _time(column: Any) -> Field:
-    # Both databases write a time with the date first, ten characters long.
-    day = func.substr(cast(column, String), 1, 10)
-    return _Days(lambda _: column, lambda _: _of_claims(day))
+    return _Days(lambda _: column, lambda _: _of_claims(_Day(column)))
+
+
+_passage_name = Document.key + "/" + Passage.key
+
+
+def _passage_names(ids: Sequence[int]) -> Any:
+    joined = select(_passage_name).join(Passage, Passage.document_id == Document.id)
+    return joined.where(Passage.id.in_(ids))
 
 
 FIELDS: dict[str, Field] = {
@@ -174,12 +240,13 @@ FIELDS: dict[str, Field] = {
         lambda _: Claim.condition_id,
         lambda _: _of_claims(Condition.slug).join(Condition, Condition.id == Claim.condition_id),
         lambda session, _, names: condition_ids(session, "condition", names),
+        lambda ids: select(Condition.slug).where(Condition.id.in_(ids)),
     ),
     "type": _own(Claim.type),
     "question": _own(Claim.question),
     "concept": _concept("concept", Claim.concept_id),
     "subject": _concept("subject", Claim.subject_id),
-    "value": _Words(lambda _: _value_words, _words),
+    "value": _Words(lambda _: _value_words, _words, caseless=True),
     "polarity": _own(Claim.polarity),
     "certainty": _cited(Citation.certainty),
     "frequency": _cited(Citation.frequency),
@@ -193,13 +260,15 @@ FIELDS: dict[str, Field] = {
     },
     "document": _cited(
         Document.id,
-        shown=Document.key,
+        value=Document.key,
         resolve=lambda session, _, names: document_ids(session, "document", names),
+        shown=lambda ids: select(Document.key).where(Document.id.in_(ids)),
     ),
     "passage": _cited(
         Passage.id,
-        shown=Document.key + "/" + Passage.key,
+        value=_passage_name,
         resolve=lambda session, _, names: passage_ids(session, "passage", names),
+        shown=_passage_names,
     ),
     "publisher": _cited(Document.publisher),
     "family": _cited(Document.family),

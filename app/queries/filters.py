@@ -1,14 +1,14 @@
 """The one place that turns filters on claims into SQL. Visibility is part of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, not_, or_, true
 from sqlalchemy.orm import Session
 
 from app.models import Claim
-from app.queries.fields import FIELDS, Clause, start_of_day
+from app.queries.fields import FIELDS, Clause, end_of_day, start_of_day
 from app.queries.search import asked_words, find_claims
 from app.queries.view import EVERYTHING, View
 from app.schemas.claim_fields import SPECS, Kind
@@ -31,7 +31,8 @@ def compile_filters(
 
     ``given`` has the filters in use by the names of their parameters, the words to search
     for as ``q`` and, under ``filter``, a nested query. ``without`` leaves the filters of one
-    field out, for its own facet.
+    field out, for its own facet, also at the top of a nested query, whose own criteria are
+    the same as the filters of a list.
     Raises InvalidRequestError for a name that leads nowhere.
     """
     clauses = [visible_claims()]
@@ -42,18 +43,23 @@ def compile_filters(
         clauses.append(find_claims(session, words, view).clause)
     clauses += _criteria(session, given, view, without)
     nested = given.get("filter")
-    if nested:
-        clauses.append(_node(session, nested, view))
+    if nested is not None:
+        clauses.append(_node(session, nested, view, without))
     return clauses
 
 
-def _node(session: Session, node: Mapping[str, Any], view: View) -> Clause:
+def _node(
+    session: Session,
+    node: Mapping[str, Any],
+    view: View,
+    without: str | None = None,
+) -> Clause:
     """A nested query: its own criteria, ``all`` and ``any`` of others, ``not`` another."""
-    clauses = list(_criteria(session, node, view, None))
+    clauses = list(_criteria(session, node, view, without))
     clauses += [_node(session, part, view) for part in node.get("all") or []]
     if node.get("any"):
         clauses.append(or_(*(_node(session, part, view) for part in node["any"])))
-    if node.get("not"):
+    if node.get("not") is not None:
         clauses.append(not_(_node(session, node["not"], view)))
     return and_(true(), *clauses)
 
@@ -99,5 +105,5 @@ def _bound(kind: Kind, bound: Any) -> Any:
 def _at_most(kind: Kind, column: Any, bound: Any) -> ColumnElement[bool]:
     """A day as an upper bound is meant whole."""
     if kind is Kind.time and not isinstance(bound, datetime):
-        return and_(column < start_of_day(bound) + timedelta(days=1))
+        return and_(column <= end_of_day(bound))
     return and_(column <= bound)

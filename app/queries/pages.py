@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -151,7 +151,7 @@ def read_cursor(fingerprint: str, cursor: str, order: Sequence[Order]) -> list[A
         if not isinstance(position, list) or len(position) != len(order):
             raise damaged
         return [_read_part(part, value) for part, value in zip(order, position, strict=True)]
-    except (binascii.Error, ValueError, RecursionError) as error:
+    except (binascii.Error, ValueError, OverflowError, RecursionError) as error:
         raise damaged from error
 
 
@@ -164,7 +164,8 @@ def _read_part(part: Order, value: Any) -> Any:
     if not isinstance(value, str) or "\x00" in value:
         raise ValueError("not a text of the database")
     value.encode()  # a lone surrogate is a ValueError
-    return datetime.fromisoformat(value) if part.kind is datetime else value
+    # In UTC already here, so that a moment outside of the calendar is an error of the cursor.
+    return datetime.fromisoformat(value).astimezone(UTC) if part.kind is datetime else value
 
 
 def _check(fingerprint: str, payload: bytes) -> bytes:

@@ -251,10 +251,10 @@ def concept_labels(session: Session, wanted: Clause) -> dict[int, list[str]]:
         .order_by(Concept.id, ConceptSynonym.position, ConceptSynonym.term),
     )
     found: dict[int, list[str]] = {}
-    for id_, label, synonym in rows:
-        labels = found.setdefault(id_, [label])
-        if synonym:
-            labels.append(synonym)
+    for row in rows:
+        labels = found.setdefault(row.id, [row.label])
+        if row.term is not None:
+            labels.append(row.term)
     return found
 
 

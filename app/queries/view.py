@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, case, column, literal, values
+from sqlalchemy import ColumnElement, case, literal, select, union_all
 
 from app.models import Citation, Claim
 from app.queries.records import Record
@@ -72,10 +72,19 @@ class View:
 
     @property
     def kinds(self) -> Any:
-        """Claim and kind of each conflict that it is in, as a table."""
-        pairs = [(id_, ref["kind"]) for id_, refs in self.conflict_refs.items() for ref in refs]
-        table = values(column("claim_id", Integer), column("value", String), name="kinds")
-        return table.data(pairs or [(0, "")])
+        """Claim and kind of each conflict that it is in."""
+        by_kind: dict[str, list[int]] = {}
+        for id_, refs in self.conflict_refs.items():
+            for ref in refs:
+                by_kind.setdefault(ref["kind"], []).append(id_)
+        return union_all(
+            *(
+                select(Claim.id.label("claim_id"), literal(kind).label("value")).where(
+                    Claim.id.in_(ids),
+                )
+                for kind, ids in (by_kind or {"": []}).items()
+            ),
+        )
 
 
 EVERYTHING = View()

@@ -14,12 +14,15 @@ from app.errors import (
     InvalidCursorError,
     InvalidRequestError,
     MalformedRequestError,
+    NotAcceptableError,
     NotFoundError,
     UnsupportedMediaTypeError,
     WithdrawnError,
 )
+from app.formats import negotiate, refuse_page_parameters
 from app.problems import problem_responses
 from app.queries.claim_lists import group_claims, list_claims, only_fields
+from app.queries.claim_stream import open_stream
 from app.queries.claims import (
     get_claim,
     get_claim_version,
@@ -28,8 +31,10 @@ from app.queries.claims import (
 from app.queries.exclusions import view_of
 from app.queries.search import search_record
 from app.queries.view import View
+from app.routers.exports import EXPORTED, PAGE_PARAMETERS, alternates, answer_export
 from app.schemas.claim_queries import ClaimFilters, ClaimSearch, Words
 from app.schemas.claims import CitationList, ClaimGroups, ClaimList, ClaimVersion, OneClaim
+from app.schemas.shared import Format
 
 router = APIRouter(prefix="/claims", tags=["claims"], route_class=StrictRoute)
 ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
@@ -38,7 +43,8 @@ ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
 @router.get(
     "",
     response_model=ClaimList | ClaimGroups,
-    responses=problem_responses(InvalidCursorError, InvalidRequestError),
+    responses=EXPORTED
+    | problem_responses(InvalidCursorError, NotAcceptableError, InvalidRequestError),
 )
 def read_claims(
     request: Request,
@@ -49,11 +55,17 @@ def read_claims(
     """List the claims that fit, a page at a time.
 
     `included.conflicts` has every open conflict of the claims on the page with all its
-    sides, so that no side is shown alone.
+    sides, so that no side is shown alone. Other formats than JSON are complete exports.
     """
+    offer = negotiate(request, query.format)
     asked = query.model_dump(exclude_unset=True, by_alias=True)
-    groups = query.group_by.split(",") if query.group_by else []
     view = view_of(session, asked, vocabulary, conditions=query.condition)
+    if offer.format is not Format.json:
+        refuse_page_parameters(asked, PAGE_PARAMETERS, offer)
+        group = offer.format is Format.md
+        stream = open_stream(session, asked, view, vocabulary, group=group)
+        return answer_export(request, stream, offer, vocabulary)
+    groups = query.group_by.split(",") if query.group_by else []
     return _answer_list(request, session, view, query, asked, groups=groups)
 
 
@@ -100,7 +112,13 @@ def _answer_list(
     included = included_conflicts(session, page.data, view)
     page = page._replace(data=only_fields(page.data, query.fields))
     more = {"facets": facets, "included": included}
-    return answer_page(request, page, more=more, meta={"search": search_record(asked)})
+    return answer_page(
+        request,
+        page,
+        more=more,
+        meta={"search": search_record(asked)},
+        alternates=alternates(request, "/claims") if request.method == "GET" else (),
+    )
 
 
 @router.get(

@@ -7,14 +7,23 @@ from starlette.responses import Response
 
 from app.answers import DISCLAIMER, answer, answer_page, page_at, redirect
 from app.deps import CurrentVocabulary, ReadSession
-from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
+from app.errors import (
+    InvalidCursorError,
+    InvalidRequestError,
+    NotAcceptableError,
+    NotFoundError,
+)
+from app.formats import negotiate
 from app.problems import problem_responses
+from app.queries.claim_stream import open_stream
 from app.queries.comparisons import get_agreement, get_matrix
 from app.queries.conditions import get_condition_page, list_conditions, resolve_condition
 from app.queries.exclusions import view_of
+from app.queries.records import condition_records
+from app.routers.exports import EXPORTED, alternates, answer_export
 from app.schemas.comparisons import Agreement, Matrix, MatrixQuery
 from app.schemas.conditions import ConditionFilters, ConditionList, ConditionPage
-from app.schemas.shared import Exclusions
+from app.schemas.shared import Exclusions, Format, FormattedExclusions
 
 router = APIRouter(prefix="/conditions", tags=["conditions"])
 Slug = Annotated[str, Path(max_length=200, examples=["milia"])]
@@ -42,26 +51,33 @@ def read_conditions(
 @router.get(
     "/{slug}",
     response_model=ConditionPage,
-    responses=OF_ONE,
+    responses=EXPORTED | OF_ONE | problem_responses(NotAcceptableError),
 )
 def read_condition(
     request: Request,
     session: ReadSession,
     vocabulary: CurrentVocabulary,
     slug: Slug,
-    query: Annotated[Exclusions, Query()],
+    query: Annotated[FormattedExclusions, Query()],
 ) -> Response:
     """Read everything that a page about one condition needs, in one answer.
 
     Names, external ids, counts, the claims grouped by type with citations and flags, the
     conflicts with all their sides, the documents with their passages, and a disclaimer.
+    Other formats than JSON are complete exports of its claims; `md` is the page to read.
     """
+    offer = negotiate(request, query.format)
     condition_id, canonical = resolve_condition(session, slug)
     if slug != canonical:
         return redirect(request, f"/conditions/{canonical}")
-    view = view_of(session, query.model_dump(), vocabulary, conditions=[canonical])
+    asked = query.model_dump(exclude_unset=True) | {"condition": [canonical]}
+    view = view_of(session, asked, vocabulary, conditions=[canonical])
+    if offer.format is not Format.json:
+        stream = open_stream(session, asked, view, vocabulary, group=True)
+        record = condition_records(session, [condition_id])[condition_id]
+        return answer_export(request, stream, offer, vocabulary, condition=record)
     page = get_condition_page(session, condition_id, vocabulary, view, disclaimer=DISCLAIMER)
-    return answer(request, page)
+    return answer(request, page, alternates=alternates(request, f"/conditions/{canonical}"))
 
 
 @router.get(

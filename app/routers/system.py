@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse, Response
 
-from app.answers import DISCLAIMER, answer
+from app.answers import DISCLAIMER, answer, answer_html
 from app.deps import ReadSession
 from app.errors import InvalidRequestError, NotFoundError, UnavailableError, all_errors
-from app.pages import docs_page, page
+from app.pages import DOCS_PAGE, DOCS_POLICY, PAGE_POLICY, page
 from app.problems import problem_responses
 from app.queries.health import get_readiness
 from app.schemas.system import Alive, Index, ProblemPage, Ready, Version
@@ -46,9 +46,10 @@ def _wants_html(request: Request) -> bool:
 def read_index(request: Request) -> Response:
     """See where things are: a page for people, JSON for programs."""
     if _wants_html(request):
-        return page(
+        html = page(
             "Claimbase", "Contested medical claims: who says what.", LINKS.items(), DISCLAIMER
         )
+        return answer_html(request, html, policy=PAGE_POLICY)
     links = [{"href": href, "title": title} for href, title in LINKS.items()]
     body = {"name": "Claimbase", "version": VERSION, "disclaimer": DISCLAIMER, "links": links}
     return answer(request, body)
@@ -71,7 +72,8 @@ def read_problem(
         if error.code == code:
             if _wants_html(request):
                 rows = [("Status", str(error.status)), ("Code", code)]
-                return page(error.title, error.explanation, rows)
+                html = page(error.title, error.explanation, rows)
+                return answer_html(request, html, policy=PAGE_POLICY)
             body: dict[str, Any] = {
                 "code": code,
                 "status": error.status,
@@ -106,5 +108,10 @@ def read_version(request: Request) -> Response:
 
 
 @router.get("/docs", include_in_schema=False)
-def read_docs() -> Response:
-    return docs_page()
+def read_docs(request: Request) -> Response:
+    return answer_html(request, DOCS_PAGE, policy=DOCS_POLICY)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def read_openapi(request: Request) -> Response:
+    return answer(request, request.app.openapi())

@@ -18,7 +18,7 @@ class Out(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain the NUL character")
     return text
@@ -32,16 +32,16 @@ def _normalised(text: str) -> str:
     return text
 
 
-Verbatim = Annotated[str, AfterValidator(_without_nul), Field(min_length=1, max_length=5_000)]
+Verbatim = Annotated[str, AfterValidator(without_nul), Field(min_length=1, max_length=5_000)]
 Name = Annotated[
     str,
-    AfterValidator(_without_nul),
+    AfterValidator(without_nul),
     AfterValidator(_normalised),
     Field(min_length=1, max_length=200),
 ]
 Sentence = Annotated[
     str,
-    AfterValidator(_without_nul),
+    AfterValidator(without_nul),
     AfterValidator(_normalised),
     Field(min_length=3, max_length=2_000),
 ]

@@ -4,13 +4,21 @@ From it come the query parameters of ``GET /claims``, the criteria of ``POST /cl
 and the names that facets and groups take. ``app.queries.fields`` has the SQL of each.
 """
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    create_model,
+)
 
-from app.schemas.base import Slug
+from app.schemas.base import Slug, without_nul
 from app.schemas.shared import MAX_VALUES, QUESTIONS, TYPES, NameIn
 from app.vocabulary import (
     Certainty,
@@ -46,8 +54,39 @@ class FieldSpec(NamedTuple):
 
 
 KINDS = sorted({row.kind for row in load_vocabulary().rules})
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Text = Annotated[str, AfterValidator(without_nul), Field(min_length=1, max_length=500)]
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _counted(value: Any) -> Any:
+    """In a body, true is not one."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - Pydantic reports ValueError
+    return value
+
+
+def _day(value: Any) -> Any:
+    """Without this, 2026 would be taken for seconds since 1970, and midnight for a day."""
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("must be a day such as 2026-11-22")
+    return value
+
+
+def _day_or_time(value: Any) -> Any:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError("must be a day, or a time with its offset such as 2026-11-22T18:00:00Z")
+
+
+Count = Annotated[int, BeforeValidator(_counted), Field(ge=0, le=1_000_000)]
+Day = Annotated[date, BeforeValidator(_day)]
+DayOrTime = Annotated[date | AwareDatetime, BeforeValidator(_day_or_time)]
 
 
 def _concept(name: str, description: str, example: str) -> FieldSpec:
@@ -127,8 +166,8 @@ SPECS = (
     ),
     FieldSpec("passage_count", Kind.number, Count, "Number of citing passages.", "3"),
     FieldSpec("document_count", Kind.number, Count, "Number of citing documents.", "1"),
-    FieldSpec("created_at", Kind.time, date, "When it was recorded: a day, UTC.", "2026-11-22"),
-    FieldSpec("updated_at", Kind.time, date, "When it was last changed: a day.", "2026-11-22"),
+    FieldSpec("created_at", Kind.time, Day, "When it was recorded: a day, UTC.", "2026-11-22"),
+    FieldSpec("updated_at", Kind.time, Day, "When it was last changed: a day.", "2026-11-22"),
 )
 SPEC_BY_NAME = {spec.name: spec for spec in SPECS}
 FACETS = tuple(SPEC_BY_NAME)
@@ -145,10 +184,13 @@ def _one(values: Any, description: str) -> tuple[Any, None]:
 
 def _definitions(*, in_body: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    # "Any of these", and none named: nobody could tell what was meant.
+    least = 1 if in_body else None
     for spec in SPECS:
         many = Annotated[
             list[spec.values],  # type: ignore[name-defined]
             Field(
+                min_length=least,
                 max_length=MAX_VALUES,
                 description=spec.description,
                 examples=[[spec.example]] if spec.example and spec.kind is not Kind.flag else None,
@@ -162,12 +204,16 @@ def _definitions(*, in_body: bool) -> dict[str, Any]:
         if spec.kind is not Kind.time:
             without = Annotated[
                 list[spec.values],  # type: ignore[name-defined]
-                Field(max_length=MAX_VALUES, description=f"None of these as {spec.name}."),
+                Field(
+                    min_length=least,
+                    max_length=MAX_VALUES,
+                    description=f"None of these as {spec.name}.",
+                ),
                 *([BeforeValidator(_as_list)] if in_body else []),
             ]
             found[f"{spec.name}__not"] = (without, [])
         if spec.kind in {Kind.number, Kind.time}:
-            bound: Any = spec.values if spec.kind is Kind.number else date | AwareDatetime
+            bound: Any = spec.values if spec.kind is Kind.number else DayOrTime
             for operator, words in (("gte", "At least"), ("lte", "At most")):
                 found[f"{spec.name}__{operator}"] = _one(bound, f"{words} this {spec.name}.")
         if spec.optional:

@@ -1,5 +1,6 @@
 """How claims are asked for: filters, words, nested criteria, order, facets, groups."""
 
+import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
@@ -85,6 +86,7 @@ class Asked(Exclusions):
         Sort | None,
         Field(description="Order; `-` for descending. By relevance where `q` is given, else id."),
     ] = None
+
     @field_validator("q")
     @classmethod
     def _has_few_terms(cls, words: str | None) -> str | None:
@@ -143,7 +145,9 @@ class _Grouped(Words):
             raise ValueError("one field, or two different ones with a comma between them")
         for name in names:
             if name not in FACETS:
-                raise ValueError(f"only fields can be grouped by: {', '.join(FACETS)}")
+                near = difflib.get_close_matches(name.lower(), FACETS, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else ", ".join(FACETS)
+                raise ValueError(f"only fields can be grouped by: {hint}")
         return group_by
 
 
@@ -162,8 +166,8 @@ class ClaimExport(Asked, _Filters):  # type: ignore[misc, valid-type]
 class ClaimNode(_Criteria):  # type: ignore[misc, valid-type]
     """A nested query: own criteria AND all of `all` AND any of `any` AND not `not`."""
 
-    all: Annotated[list["ClaimNode"], Field(max_length=MAX_NODES)] = []
-    any: Annotated[list["ClaimNode"], Field(max_length=MAX_NODES)] = []
+    all: Annotated[list["ClaimNode"], Field(min_length=1, max_length=MAX_NODES)] = []
+    any: Annotated[list["ClaimNode"], Field(min_length=1, max_length=MAX_NODES)] = []
     not_: Annotated["ClaimNode | None", Field(alias="not")] = None
 
 

@@ -1,8 +1,8 @@
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from app.schemas.base import Curie, Out, Slug
+from app.schemas.base import Curie, Out, Slug, without_nul
 from app.schemas.shared import MAX_VALUES, ConceptRef, ListOut, NameIn, PageIn, Time, Xref
 
 
@@ -12,7 +12,7 @@ class ConceptFilters(PageIn):
         Field(max_length=MAX_VALUES, description="What the concept is.", examples=[["procedure"]]),
     ] = []
     q: Annotated[
-        str | None,
+        Annotated[str, AfterValidator(without_nul)] | None,
         Field(max_length=200, description="Begins a word of the label or of a synonym."),
     ] = None
     xref: Annotated[

@@ -1,8 +1,8 @@
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from app.schemas.base import Curie, Out
+from app.schemas.base import Curie, Out, without_nul
 from app.schemas.claims import ClaimOut
 from app.schemas.conflicts import ConflictOut
 from app.schemas.documents import DocumentOnPage
@@ -13,7 +13,7 @@ class ConditionFilters(PageIn):
     """A repeated key is OR, different keys are AND."""
 
     q: Annotated[
-        str | None,
+        Annotated[str, AfterValidator(without_nul)] | None,
         Field(max_length=200, description="Begins a word of the name or of an alias."),
     ] = None
     xref: Annotated[

@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.schemas.base import Fit, Out
+from app.schemas.base import Fit, Out, without_nul
 from app.vocabulary import load_vocabulary
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ Time = Annotated[
 TYPES = [row.key for row in load_vocabulary().types]
 QUESTIONS = [row.key for row in load_vocabulary().questions]
 MAX_VALUES = 50
-NameIn = Annotated[str, Field(min_length=1, max_length=200)]
+NameIn = Annotated[str, AfterValidator(without_nul), Field(min_length=1, max_length=200)]
 
 
 class PageIn(BaseModel):

@@ -129,7 +129,7 @@ def test_every_citation_lies_in_its_passage(milia: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "spelling",
-    ["milia-syndrome", "Milia", "MILIA", "Milia%20Syndrome", "milia_syndrome", "%20milia%20"],
+    ["milia-syndrome", "Milia", "MILIA", "Milia%20Syndrome", "milia_syndrome", "%20milia%20", "ｍｉｌｉａ"],
 )
 def test_an_alias_or_another_spelling_leads_to_the_slug(milia: TestClient, spelling: str) -> None:
     answer = milia.get(f"/conditions/{spelling}")

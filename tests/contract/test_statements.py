@@ -1,0 +1,81 @@
+"""How many SQL statements an answer takes is fixed, however long it is."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.db import Sessions
+from tests.api.operations import LISTS, Operation, named
+from tests.factories import make_claim, make_concept
+
+
+def statements_for(client: TestClient, statements: list[str], address: str) -> int:
+    statements.clear()
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return sum(not each.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")) for each in statements)
+
+
+@pytest.mark.parametrize(**named(LISTS))
+def test_a_list_takes_as_many_statements_for_a_hundred_rows_as_for_one(
+    milia: TestClient,
+    statements: list[str],
+    operation: Operation,
+) -> None:
+    few = statements_for(milia, statements, f"{operation.address}?limit=1")
+
+    many = statements_for(milia, statements, f"{operation.address}?limit=100")
+
+    assert many == few <= 12
+
+
+@pytest.mark.parametrize("query", ["conflict=true", "type=cause", "concept=col17a1-mutation"])
+def test_a_filtered_list_takes_as_many_statements_however_long(
+    milia: TestClient,
+    statements: list[str],
+    query: str,
+) -> None:
+    few = statements_for(milia, statements, f"/claims?{query}&limit=1")
+
+    many = statements_for(milia, statements, f"/claims?{query}&limit=100")
+
+    assert many == few
+
+
+def test_a_later_page_takes_as_many_statements_as_the_first(
+    milia: TestClient,
+    statements: list[str],
+) -> None:
+    first = statements_for(milia, statements, "/claims?limit=5")
+    following = milia.get("/claims?limit=5").json()["page"]["next"]
+
+    assert statements_for(milia, statements, following) == first
+
+
+@pytest.mark.parametrize("address", ["/conditions/milia", "/conditions", "/documents/DOC1"])
+def test_more_claims_take_no_more_statements(
+    milia: TestClient,
+    milia_sessions: Sessions,
+    statements: list[str],
+    address: str,
+) -> None:
+    before = statements_for(milia, statements, address)
+    with milia_sessions.write.begin() as session:
+        concept = make_concept(session)
+        for _ in range(5):
+            make_claim(session, subject=concept, passages=["p1", "p2", "p3"])
+
+    assert statements_for(milia, statements, address) == before <= 20
+
+
+def test_one_claim_takes_as_many_statements_in_a_conflict_as_in_none(
+    milia: TestClient,
+    statements: list[str],
+) -> None:
+    names = [
+        milia.get(f"/claims?conflict={flag}&limit=1").json()["data"][0]["id"]
+        for flag in ("true", "false")
+    ]
+
+    flagged, other = (statements_for(milia, statements, f"/claims/{name}") for name in names)
+
+    assert flagged == other <= 10

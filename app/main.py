@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
-from starlette_compress import CompressMiddleware
+from starlette_compress import CompressMiddleware, add_compress_type
 
 from app.config import Settings, get_settings
 from app.db import Sessions, make_engine, make_sessions
@@ -37,6 +37,8 @@ from app.vocabulary import load_vocabulary
 ROUTERS = (system, conditions, exports, claims, conflicts, documents, concepts, vocabulary)
 SWAGGER_ASSETS = Path(fastapi_offline.__file__).parent / "static"
 OWN_ASSETS = Path(__file__).parent / "static"
+# Of exports; the middleware knows the others.
+UNUSUAL_TYPES = ("text/csv", "application/x-ndjson", "application/jsonl")
 EXPOSED = (
     "Claimbase-Change",
     "Claimbase-Total",
@@ -75,6 +77,8 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.mount("/assets", StaticFiles(directory=OWN_ASSETS), name="assets")
     # The last one added is the outermost.
     app.add_middleware(MethodsMiddleware, routes=app.routes)
+    for media_type in UNUSUAL_TYPES:
+        add_compress_type(media_type)
     app.add_middleware(CompressMiddleware)
     app.add_middleware(RepresentationsMiddleware)
     # FastAPI's own limit would stand outside of all that makes its 413 a problem.

@@ -93,7 +93,7 @@ DOCUMENTS: list[tuple[str, str | None, str | None, int]] = [
     ("blog", None, None, 2),
     ("journal", "The Journal", None, 2),
     ("reprint", "The Ministry", "official", 1),
-    ("old", None, "official", 1),
+    ("old", None, "archive", 1),
 ]
 PASSAGES = [f"{key}/p{number}" for key, _, _, count in DOCUMENTS for number in range(1, count + 1)]
 

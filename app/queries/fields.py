@@ -55,7 +55,6 @@ class Field:
     resolve: Resolve | None = None
     shown: Callable[[Sequence[Any]], Any] | None = None
     of_citations: bool = False
-    linked: bool = False
     caseless: bool = False
 
     def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:
@@ -63,7 +62,8 @@ class Field:
         clause: Clause = self.column(view).in_(found)
         if self.of_citations:
             return Claim.id.in_(_citing(view, Citation.claim_id).where(clause))
-        return clause
+        # Never null, so that its negation is true of the claims without a value.
+        return and_(self.column(view).is_not(None), clause)
 
     def selected(self, session: Session, view: View, wanted: Sequence[Any]) -> set[Any]:
         """The values, as they are shown, that a filter names; not those narrower than they."""
@@ -131,7 +131,6 @@ def _cited(
         resolve,
         shown,
         of_citations=True,
-        linked=True,
     )
 
 
@@ -275,7 +274,7 @@ FIELDS: dict[str, Field] = {
     "verification": _cited(Citation.verification),
     "conflict": _computed("conflict"),
     "severity": _computed("severity"),
-    "conflict_kind": _Linked(lambda _: Conflict.kind, _kinds, linked=True),
+    "conflict_kind": _Linked(lambda _: Conflict.kind, _kinds),
     "passage_count": _computed("passage_count"),
     "document_count": _computed("document_count"),
     "created_at": _time(Claim.created_at),

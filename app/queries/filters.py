@@ -79,10 +79,7 @@ def _criteria(
             yield field.matches(session, view, _listed(wanted))
         if unwanted:
             # A claim without a value has none of the unwanted ones.
-            yield or_(
-                not_(field.matches(session, view, _listed(unwanted))),
-                *([field.missing(view)] if spec.optional and not field.linked else []),
-            )
+            yield not_(field.matches(session, view, _listed(unwanted)))
         low, high = given.get(f"{spec.name}__gte"), given.get(f"{spec.name}__lte")
         if low is not None:
             yield field.column(view) >= _bound(spec.kind, low)

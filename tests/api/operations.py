@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from fastapi.testclient import TestClient
 
@@ -11,7 +12,8 @@ from app.main import create_app
 
 
 class Operation(NamedTuple):
-    """``address`` is the path with the documented examples filled in."""
+    """``address`` is the path with the documented examples filled in, and with those of the
+    query parameters that it cannot do without."""
 
     method: str
     path: str
@@ -25,6 +27,14 @@ class Operation(NamedTuple):
     @property
     def path_parameters(self) -> list[dict[str, Any]]:
         return [each for each in self.described.get("parameters", []) if each["in"] == "path"]
+
+    def asked(self, query: str) -> str:
+        """The address with more in its query."""
+        return f"{self.address}{'&' if '?' in self.address else '?'}{query}"
+
+    @property
+    def is_json(self) -> bool:
+        return "application/json" in self.described["responses"]["200"].get("content", {})
 
     @property
     def is_list(self) -> bool:
@@ -64,7 +74,13 @@ def _read() -> Iterator[Operation]:
                 for each in operation.get("parameters", [])
                 if each["in"] == "path"
             }
-            yield Operation(method.upper(), path, fill(path, examples), operation)
+            needed = {
+                each["name"]: str(example_of(each))
+                for each in operation.get("parameters", [])
+                if each["in"] == "query" and each.get("required")
+            }
+            address = fill(path, examples) + (f"?{urlencode(needed)}" if needed else "")
+            yield Operation(method.upper(), path, address, operation)
 
 
 OPERATIONS = list(_read())

@@ -1,5 +1,7 @@
 """``/conditions`` and the page of one condition."""
 
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 from starlette.requests import Request
@@ -13,7 +15,7 @@ from tests.api.operations import ids_of, walk
 from tests.factories import claim_id, make_claim, set_status
 
 
-def claims_of(page: dict) -> list[dict]:  # type: ignore[type-arg] - JSON as it comes
+def claims_of(page: dict[str, Any]) -> list[dict[str, Any]]:
     return [claim for group in page["claims"] for claim in group["data"]]
 
 
@@ -129,7 +131,15 @@ def test_every_citation_lies_in_its_passage(milia: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "spelling",
-    ["milia-syndrome", "Milia", "MILIA", "Milia%20Syndrome", "milia_syndrome", "%20milia%20", "ｍｉｌｉａ"],
+    [
+        "milia-syndrome",
+        "Milia",
+        "MILIA",
+        "Milia%20Syndrome",
+        "milia_syndrome",
+        "%20milia%20",
+        "\uff4dilia",
+    ],
 )
 def test_an_alias_or_another_spelling_leads_to_the_slug(milia: TestClient, spelling: str) -> None:
     answer = milia.get(f"/conditions/{spelling}")

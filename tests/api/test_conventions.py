@@ -32,7 +32,14 @@ from tests.api.operations import (
 UNCACHED = {"/health/live", "/health/ready"}
 CACHED = [each for each in READS if each.path not in UNCACHED]
 # Long enough to be worth compressing.
-LARGE = ["/conditions/milia", "/claims", "/conflicts", "/concepts", "/documents/DOC1", "/vocabulary"]
+LARGE = [
+    "/conditions/milia",
+    "/claims",
+    "/conflicts",
+    "/concepts",
+    "/documents/DOC1",
+    "/vocabulary",
+]
 ENCODINGS = ["identity", "gzip", "br", "zstd"]
 STATIC = ["/assets/docs.js", "/assets/page.css", "/assets/swagger-ui/swagger-ui-bundle.js"]
 PAGES = ["/docs", "/openapi.json"]
@@ -84,7 +91,7 @@ def test_the_document_describes_every_route_and_no_other() -> None:
 
 @pytest.mark.parametrize(**named(READS))
 def test_an_unknown_parameter_is_refused(milia: TestClient, operation: Operation) -> None:
-    answer = milia.get(f"{operation.address}?nonsense=1")
+    answer = milia.get(operation.asked("nonsense=1"))
 
     [error] = assert_problem(answer, 422)["errors"]
     assert (error["in"], error["code"]) == ("query", "unknown_parameter")
@@ -98,7 +105,7 @@ def test_a_mistyped_parameter_is_refused_with_the_right_one(
 ) -> None:
     right = operation.query_parameters[-1]["name"]
 
-    answer = milia.get(f"{operation.address}?{right}x=1")
+    answer = milia.get(operation.asked(f"{right}x=1"))
 
     [error] = assert_problem(answer, 422)["errors"]
     assert error["detail"] == f"Unknown parameter. Did you mean '{right}'?"
@@ -113,7 +120,7 @@ def test_a_single_parameter_given_twice_is_refused(
         if "array" in json.dumps(parameter["schema"]):
             continue
         name = parameter["name"]
-        answer = milia.get(f"{operation.address}?{name}=1&{name}=1")
+        answer = milia.get(operation.asked(f"{name}=1&{name}=1"))
         [error] = assert_problem(answer, 422)["errors"]
         assert (error["parameter"], error["code"]) == (name, "repeated_parameter")
 
@@ -227,7 +234,7 @@ def test_the_tag_of_a_record_begins_with_its_version(milia: TestClient, address:
 
 @pytest.mark.parametrize(**named(READS))
 def test_a_refusal_has_no_tag_and_is_no_match(milia: TestClient, operation: Operation) -> None:
-    answer = milia.get(f"{operation.address}?nonsense=1", headers={"If-None-Match": "*"})
+    answer = milia.get(operation.asked("nonsense=1"), headers={"If-None-Match": "*"})
 
     assert_problem(answer, 422)
 
@@ -327,7 +334,15 @@ def assert_secure(answer: Any) -> None:
     assert answer.headers["x-request-id"]
 
 
-EXPOSED = {"ETag", "Link", "Location", "Retry-After", "X-Request-ID", "RateLimit", "RateLimit-Policy"}
+EXPOSED = {
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+    "RateLimit",
+    "RateLimit-Policy",
+}
 
 
 @pytest.mark.parametrize("address", [*ANSWERS.values(), *STATIC, *PAGES])
@@ -437,7 +452,7 @@ def test_the_link_to_the_next_page_is_the_one_in_the_body(
     milia: TestClient,
     operation: Operation,
 ) -> None:
-    answer = milia.get(f"{operation.address}?limit=1")
+    answer = milia.get(operation.asked("limit=1"))
 
     assert links_of(answer).get("next") == answer.json()["page"]["next"]
 
@@ -461,7 +476,9 @@ def test_a_sane_request_id_is_echoed(milia: TestClient, given: str) -> None:
 def test_any_other_request_id_is_replaced(milia_sessions: Sessions, given: str) -> None:
     app = create_app(Settings(), sessions=milia_sessions)
 
-    status, headers, _ = call(app, b"/version", headers=[(b"x-request-id", given.encode("latin-1"))])
+    status, headers, _ = call(
+        app, b"/version", headers=[(b"x-request-id", given.encode("latin-1"))]
+    )
 
     assert status == 200
     assert re.fullmatch(rb"[0-9a-f]{32}", headers[b"x-request-id"])
@@ -532,7 +549,9 @@ def without_database() -> Iterator[TestClient]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("address", ["/claims", "/conditions/milia", "/health/ready", "/claims/CLM1"])
+@pytest.mark.parametrize(
+    "address", ["/claims", "/conditions/milia", "/health/ready", "/claims/CLM1"]
+)
 def test_a_database_that_is_away_is_503_with_retry_after(address: str) -> None:
     with without_database() as client:
         answer = client.get(address)
@@ -587,7 +606,12 @@ def test_a_range_beyond_a_file_is_a_problem_whose_status_is_the_answers(milia: T
 def test_no_file_outside_the_assets_is_served(milia_sessions: Sessions) -> None:
     app = create_app(Settings(), sessions=milia_sessions)
 
-    for path in (b"/assets/../main.py", b"/assets/..%2fmain.py", b"/assets//etc/passwd", b"/assets/"):
+    for path in (
+        b"/assets/../main.py",
+        b"/assets/..%2fmain.py",
+        b"/assets//etc/passwd",
+        b"/assets/",
+    ):
         status, _, body = call(app, path)
         assert status == 404, path
         assert b"create_app" not in body
@@ -645,7 +669,8 @@ def test_no_hostile_path_is_a_fault_of_the_server(
         for value in HOSTILE:
             for written in prefixed(value):
                 answer = milia.get(operation.with_path_parameter(parameter["name"], written))
-                assert answer.status_code in {404, 422, 400}, (parameter["name"], written[:60])
+                assert answer.status_code in {308, 400, 404, 422}, (parameter["name"], written[:60])
+                assert answer.headers.get("location", "").isascii()
                 assert "set-cookie" not in answer.headers
 
 
@@ -658,7 +683,7 @@ def test_no_hostile_value_is_a_fault_of_the_server(
         schema = json.dumps(parameter["schema"])
         takes_any_text = "enum" not in schema and '"string"' in schema
         for value in HOSTILE if takes_any_text else HOSTILE[:8]:
-            answer = milia.get(f"{operation.address}?{parameter['name']}={value}")
+            answer = milia.get(operation.asked(f"{parameter['name']}={value}"))
             assert answer.status_code in {200, 400, 422}, (parameter["name"], value[:60])
             if answer.status_code != 200:
                 assert_problem(answer, answer.status_code)
@@ -681,7 +706,7 @@ def test_no_hostile_parameter_name_is_a_fault_of_the_server(
     operation: Operation,
 ) -> None:
     for name in HOSTILE:
-        assert_problem(milia.get(f"{operation.address}?{name}=1"), 422)
+        assert_problem(milia.get(operation.asked(f"{name}=1")), 422)
 
 
 def test_a_flood_of_unknown_parameters_is_refused_without_much_work(

@@ -22,7 +22,9 @@ def name_of(path: Path) -> str:
 
 def called(path: Path) -> set[str]:
     """The names of all methods and functions that a file calls."""
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [
+        node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    ]
     return {
         function.attr if isinstance(function, ast.Attribute) else function.id
         for function in calls

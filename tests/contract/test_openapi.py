@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -132,7 +133,9 @@ def test_the_example_of_each_query_parameter_works(
         example = example_of(parameter)
         if example is not None:
             values = {parameter["name"]: example} | companions(parameter["name"])
-            tried[parameter["name"]] = milia.get(operation.address, params=values).status_code
+            address = operation.asked(urlencode(values, doseq=True))
+            if not parameter.get("required"):
+                tried[parameter["name"]] = milia.get(address).status_code
 
     assert set(tried.values()) <= {200}, tried
 
@@ -160,7 +163,7 @@ def models() -> dict[tuple[str, str], Any]:
 MODELS = models()
 
 
-@pytest.mark.parametrize(**named(READS))
+@pytest.mark.parametrize(**named([each for each in READS if each.is_json]))
 def test_an_answer_is_exactly_what_its_model_says(
     milia: TestClient,
     operation: Operation,
@@ -214,7 +217,9 @@ def test_a_field_too_many_would_be_noticed(milia: TestClient) -> None:
 def test_every_failure_is_documented_as_a_problem(operation: Operation) -> None:
     answers = operation.described["responses"]
 
-    failures = {status: each for status, each in answers.items() if not status.startswith(("2", "3"))}
+    failures = {
+        status: each for status, each in answers.items() if not status.startswith(("2", "3"))
+    }
     assert {"422", "default"} <= failures.keys()
     for status, each in failures.items():
         schemas = {kind: content["schema"] for kind, content in each["content"].items()}
@@ -226,7 +231,7 @@ def test_an_unknown_parameter_gives_a_documented_status(
     milia: TestClient,
     operation: Operation,
 ) -> None:
-    answer = milia.get(f"{operation.address}?nonsense=1")
+    answer = milia.get(operation.asked("nonsense=1"))
 
     assert str(answer.status_code) in operation.described["responses"]
 
@@ -248,7 +253,7 @@ def test_a_damaged_cursor_gives_a_documented_status(
     milia: TestClient,
     operation: Operation,
 ) -> None:
-    answer = milia.get(f"{operation.address}?cursor=x")
+    answer = milia.get(operation.asked("cursor=x"))
 
     assert str(answer.status_code) in operation.described["responses"]
 

@@ -21,9 +21,9 @@ def test_a_list_takes_as_many_statements_for_a_hundred_rows_as_for_one(
     statements: list[str],
     operation: Operation,
 ) -> None:
-    few = statements_for(milia, statements, f"{operation.address}?limit=1")
+    few = statements_for(milia, statements, operation.asked("limit=1"))
 
-    many = statements_for(milia, statements, f"{operation.address}?limit=100")
+    many = statements_for(milia, statements, operation.asked("limit=100"))
 
     assert many == few <= 12
 

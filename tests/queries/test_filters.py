@@ -34,7 +34,7 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("filters"), make_plan(3, claims=60)) as base:
+    with served(tmp_path_factory.mktemp("filters"), make_plan(4, claims=60)) as base:
         yield Served(base, read_world(base.client))
 
 
@@ -62,7 +62,7 @@ def test_the_base_has_something_of_everything(made: Served) -> None:
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_each_filter_alone_gives_what_it_says(
     made: Served,
@@ -74,7 +74,7 @@ def test_each_filter_alone_gives_what_it_says(
     assert found(made.base.client, asked) == expected(made.world, asked)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_any_filters_together_give_what_they_say(made: Served, data: st.DataObject) -> None:
     asked = data.draw(filters(made.world)) | data.draw(

@@ -82,6 +82,20 @@ QUANTITIES: tuple[dict[str, Any], ...] = (
     {"low": 1, "high": 45, "unit": "%", "as_said": "up to nearly half"},
     {"as_said": "a good few"},
 )
+# Said in every plan, so that tests can ask for them.
+ALWAYS: list[Seed] = [
+    {"question": "mechanism.pathway", "words": "Élan of its own"},
+    {"question": "mechanism.pathway", "words": "Rare"},
+    {"question": "prevalence.frequency", "concept": "rare"},
+    {"question": "prevalence.frequency", "concept": "common"},
+    {"question": "cause.origin", "concept": "elan"},
+    {"question": "cause.origin", "concept": "gene", "scope": {"population": "people"}},
+    {"question": "cause.origin", "concept": "mutation", "scope": {"population": "children"}},
+    {"question": "risk_factor.factor", "concept": "deep-mutation"},
+    {"question": "location.site", "concept": "gland"},
+    {"question": "treatment.effect", "concept": "pain", "subject": "treatment"},
+    {"question": "treatment.effect", "concept": "pain", "subject": "laser"},
+]
 CONDITIONS: list[tuple[str, str, list[tuple[str, str]], list[str]]] = [
     ("milia", "Milia", [("milia-syndrome", "Milia syndrome")], ["HP:0001056"]),
     ("acne", "Acne", [("spots", "Spots")], ["MONDO:0011438"]),
@@ -134,7 +148,7 @@ def make_plan(number: int, *, claims: int = 24, conditions: int = 2) -> Plan:
             hours=chosen.randrange(120), microseconds=chosen.randrange(9)
         )
         plan.times[claim["key"]] = created, created + timedelta(hours=chosen.choice([0, 1, 40]))
-        if chosen.random() < 0.2:
+        if int(claim["key"][5:]) >= len(ALWAYS) and chosen.random() < 0.2:
             plan.statuses[claim["key"]] = chosen.choice(
                 [ClaimStatus.draft, ClaimStatus.in_review, ClaimStatus.rejected],
             )
@@ -268,8 +282,9 @@ def _document(key: str, publisher: str | None, family: str | None, passages: int
 
 def _claims(chosen: random.Random, wanted: int, conditions: int) -> Iterable[Seed]:
     seen = set()
+    always = [{"condition": "milia", "polarity": "affirms", "scope": {}, **one} for one in ALWAYS]
     for number in range(wanted):
-        claim = _claim(chosen, conditions)
+        claim = always[number] if number < len(always) else _claim(chosen, conditions)
         said = json.dumps(claim, sort_keys=True).casefold()
         if said in seen:
             continue

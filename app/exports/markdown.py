@@ -196,10 +196,12 @@ class _Groups:
         if names[:1] != tuple(last[:1]):
             lines += ["", f"## Claims about {escaped(claim['condition']['name'])}"]
         if names[:2] != tuple(last[:2]):
-            lines += ["", f"### {escaped(self._types.get(names[1], names[1]))}"]
+            title = self._types.get(claim["type"]) or claim["type"]
+            lines += ["", f"### {escaped(title)}"]
         if names != tuple(last):
             row = self._vocabulary.question_by_key.get(names[2])
-            lines += ["", f"#### {escaped(row.asks if row else names[2])} ({names[2]})", ""]
+            asks = row.asks if row else str(names[2])
+            lines += ["", f"#### {escaped(asks)} ({names[2]})", ""]
         return lines
 
 

@@ -16,9 +16,9 @@ from app.queries.records import Record, concept_records
 
 def get_concept(session: Session, key: str) -> Record:
     """One concept with what is broader and narrower, and how many public claims use it."""
-    id_ = None
-    if "\x00" not in key:  # PostgreSQL cannot even be asked
-        id_ = session.scalar(select(Concept.id).where(Concept.key == key))
+    # PostgreSQL cannot even be asked for NUL.
+    known = select(Concept.id).where(Concept.key == key)
+    id_ = None if "\x00" in key else session.scalar(known)
     if id_ is None:
         near = nearest_names(key, session.scalars(select(Concept.key)))
         hint = f" Did you mean '{near[0]}'?" if near else ""

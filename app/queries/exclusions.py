@@ -35,13 +35,14 @@ def view_of(
     excluded = excluded_passages(session, asked)
     if not excluded:
         return View(concept_narrower=narrower)
-    if len(set(conditions)) != 1:
+    found = set(condition_ids(session, "condition", conditions))
+    if len(found) != 1:
         place = {"in": "query", "parameter": "condition", "code": "needed"}
         raise InvalidRequestError(
             "Leaving sources out computes the conflicts of one condition anew: name exactly one.",
             errors=[place | {"detail": "Exactly one condition is needed with exclusions."}],
         )
-    [condition_id] = condition_ids(session, "condition", conditions)
+    [condition_id] = found
     return view_without(session, condition_id, excluded, vocabulary, narrower=narrower)
 
 

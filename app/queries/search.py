@@ -227,7 +227,7 @@ def _texts_of(session: Session, ids: Sequence[int], view: View | None) -> dict[i
     if view is not None and view.excludes:
         cited = cited.where(view.citation_counts)
     for claim_id, quote in session.execute(cited.order_by(Citation.claim_id, Citation.position)):
-        quotes[claim_id].append(quote)
+        quotes[claim_id].append(quote or "")
     return {
         row.id: ClaimTexts(
             row.statement,
@@ -251,10 +251,8 @@ def concept_labels(session: Session, wanted: Clause) -> dict[int, list[str]]:
         .order_by(Concept.id, ConceptSynonym.position, ConceptSynonym.term),
     )
     found: dict[int, list[str]] = {}
-    for row in rows:
-        labels = found.setdefault(row.id, [row.label])
-        if row.term is not None:
-            labels.append(row.term)
+    for id_, label, synonym in rows:
+        found.setdefault(id_, [label]).extend([synonym] if synonym else [])
     return found
 
 

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.config import Settings
+from app.db import Sessions
 from app.main import create_app
 
 
@@ -33,8 +36,14 @@ class Operation(NamedTuple):
         return f"{self.address}{'&' if '?' in self.address else '?'}{query}"
 
     @property
-    def is_json(self) -> bool:
-        return "application/json" in self.described["responses"]["200"].get("content", {})
+    def kinds(self) -> set[str]:
+        """The media types that it can answer with."""
+        return set(self.described["responses"]["200"].get("content", {}))
+
+    @property
+    def needs_query(self) -> bool:
+        """Whether the bare address is refused: a query parameter is required."""
+        return any(each.get("required") for each in self.query_parameters)
 
     @property
     def is_list(self) -> bool:
@@ -62,8 +71,16 @@ def fill(path: str, values: dict[str, str]) -> str:
     return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
 
 
+@cache
 def document() -> dict[str, Any]:
     return create_app(Settings(database_url="sqlite://")).openapi()
+
+
+def make_app(sessions: Sessions, **settings: Any) -> FastAPI:
+    """The application. Describing it takes longer than most tests, so that is done once."""
+    app = create_app(Settings(**settings), sessions=sessions)
+    app.openapi_schema = document()
+    return app
 
 
 def _read() -> Iterator[Operation]:

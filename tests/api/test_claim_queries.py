@@ -8,9 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
+from app.config import Settings
+from app.db import make_sessions
+from app.main import create_app
 from app.models import Claim, Condition
 from app.models.base import utc_now
 from app.schemas.claim_fields import SPECS, Kind
@@ -28,6 +31,13 @@ SEVERITIES = ["none", "tension", "disagreement", "contradiction"]
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     with served(tmp_path_factory.mktemp("queries")) as base:
         yield base
+
+
+@pytest.fixture(scope="module")
+def milia(milia_engine: Engine) -> Iterator[TestClient]:
+    """Nothing here writes to the seeded base: one client does for all tests."""
+    with TestClient(create_app(Settings(), sessions=make_sessions(milia_engine))) as client:
+        yield client
 
 
 def rank(row: dict[str, Any], sort: str) -> Any:
@@ -70,7 +80,7 @@ def disturb(session: Session, what: str, numbers: list[int], place: int) -> set[
     return {f"CLM{id_}" for id_ in chosen}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     sort=st.sampled_from(DIRECTIONS),
     limit=st.integers(1, 6),

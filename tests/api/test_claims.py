@@ -15,7 +15,15 @@ from app.vocabulary import ClaimStatus
 from tests.api.operations import LISTS, Operation, ids_of, named, walk
 from tests.factories import claim_id, make_claim, make_concept, set_status
 
-COMPUTED = {"conflict", "severity", "conflicts", "passage_count", "document_count", "included"}
+COMPUTED = {
+    "conflict",
+    "severity",
+    "conflicts",
+    "passage_count",
+    "document_count",
+    "included",
+    "highlights",
+}
 
 Fits = Callable[[dict[str, Any]], bool]
 

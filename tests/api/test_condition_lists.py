@@ -83,7 +83,7 @@ def test_the_counts_of_a_condition_are_those_of_its_lists(
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("q=mut", {"mutation"}),
+        ("q=deep%20mut", {"deep-mutation"}),
         ("q=MUTATION", {"mutation", "deep-mutation"}),
         ("q=%C3%89lan", {"elan"}),
         ("q=%C3%A9LAN", {"elan"}),

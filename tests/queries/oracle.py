@@ -4,7 +4,7 @@ Written from the documented meaning of the filters, not from their SQL.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ def values_of(world: World, claim: Record, field: str) -> set[Any]:
         scope = claim["scope"] or {}
         concept = scope.get(field.removeprefix("scope_")) if "scope" in field else claim[field]
         return {concept["key"]} if concept else set()
-    ways = {
+    ways: dict[str, Callable[[], set[Any]]] = {
         "condition": lambda: {claim["condition"]["slug"]},
         "value": lambda: {words_of(claim)},
         "document": lambda: {citation["document"]["key"] for citation in cited},

@@ -290,3 +290,14 @@ def test_leaving_everything_out_leaves_nothing(empty: Base) -> None:
     assert (rows["data"], rows["meta"]["total"]) == ([], 0)
     assert rows["facets"]["conflict_kind"]["values"] == []
     assert groups["data"] == []
+
+
+@pytest.mark.parametrize("names", ["condition=milia", "condition=milia-syndrome"])
+def test_one_condition_may_be_named_twice(empty: Base, names: str) -> None:
+    with serving(empty, make_plan(1)) as client:
+        once = client.get("/claims?condition=milia&exclude_document=blog").json()
+
+        twice = client.get(f"/claims?condition=milia&{names}&exclude_document=blog")
+
+    assert twice.status_code == 200
+    assert twice.json()["data"] == once["data"]

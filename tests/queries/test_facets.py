@@ -180,7 +180,12 @@ def test_a_facet_with_sources_left_out_counts_what_is_left(made: Served) -> None
 def test_a_facet_of_conditions_stays_within_the_one_whose_sources_are_left_out(
     made: Served,
 ) -> None:
-    asked = {"condition": "milia", "exclude_document": "blog", "facet": "condition", "limit": 1}
+    asked: dict[str, Any] = {
+        "condition": "milia",
+        "exclude_document": "blog",
+        "facet": "condition",
+        "limit": 1,
+    }
 
     answer = made.base.client.get("/claims", params=asked).json()
 

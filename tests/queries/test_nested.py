@@ -54,7 +54,7 @@ def test_a_nested_query_gives_exactly_the_claims_that_fit(
 @given(data=st.data())
 def test_a_body_of_one_level_equals_the_list(made: Served, data: st.DataObject) -> None:
     asked = data.draw(filters(made.world))
-    others = {"limit": 7, "sort": "-passage_count", "facet": ["type", "document"]}
+    others: dict[str, Any] = {"limit": 7, "sort": "-passage_count", "facet": ["type", "document"]}
 
     by_query = made.base.client.get("/claims", params={**asked, **others}).json()
     by_body = search(made.base, {"filter": asked, **others})
@@ -125,11 +125,12 @@ def test_a_bottomless_query_is_refused_without_harm(made: Served, way: str, leve
 def test_the_number_of_nodes_is_bounded(made: Served) -> None:
     most = {"any": [{"any": [{"type": "cause"}] * (MAX_NODES - 3)}, {}]}
     assert search(made.base, {"filter": most})
-    for node in (
+    too_many: list[dict[str, Any]] = [
         {"any": [{"any": [{"type": "cause"}] * (MAX_NODES - 2)}, {}]},
         {"all": [{}] * MAX_NODES},
         {"any": [{"any": [{"any": [{}] * 7}] * 7}] * 7},
-    ):
+    ]
+    for node in too_many:
         answer = made.base.client.post("/claims/search", json={"filter": node})
 
         assert answer.status_code == 422, node

@@ -115,7 +115,7 @@ def _kind(sign: str) -> _Kind:
         return _Kind.separator if sign in _SPACES_OF_NO_WIDTH else _Kind.ignored
     if category[0] != "M":
         return _Kind.separator
-    is_selector = 0xFE00 <= number <= 0xFE0F or number >= 0xE0100  # noqa: PLR2004 - variants of a sign
+    is_selector = "VARIATION SELECTOR" in unicodedata.name(sign, "")
     if unicodedata.combining(sign) or category == "Me" or is_selector:
         return _Kind.ignored
     return _Kind.sign  # the vowels of Indic scripts

@@ -118,7 +118,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         sys.stdout.write("| --- | ---: | ---: | ---: | ---: |\n")
         for name, path in PATHS.items():
             body = b"" if name.endswith("304") else bodies[path]
-            compare(folder, options, name, port, path, body, tags[path])
+            compare(folder, options, name, port, path=path, body=body, tag=tags[path])
 
 
 def compare(
@@ -126,6 +126,7 @@ def compare(
     options: argparse.Namespace,
     name: str,
     port: int,
+    *,
     path: str,
     body: bytes,
     tag: str,

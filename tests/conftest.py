@@ -15,11 +15,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.commands.changes import ChangeDraft, finish_change
 from app.commands.vocabularies import store_vocabulary
-from app.config import Settings
 from app.db import Sessions, make_sessions
-from app.main import create_app
 from app.startup import seed_database
 from app.vocabulary import load_vocabulary
+from tests.apps import make_app
 from tests.databases import migrated_engine, new_database
 
 ROOT = Path(__file__).parent.parent
@@ -76,7 +75,7 @@ def session(sessions: Sessions) -> Iterator[Session]:
 @pytest.fixture
 def client(sessions: Sessions) -> Iterator[TestClient]:
     """A client of the empty base."""
-    with TestClient(create_app(Settings(), sessions=sessions)) as client:
+    with TestClient(make_app(sessions)) as client:
         yield client
 
 
@@ -95,8 +94,7 @@ def milia_session(milia_sessions: Sessions) -> Iterator[Session]:
 @pytest.fixture
 def milia(milia_sessions: Sessions) -> Iterator[TestClient]:
     """A client of the base with the seed."""
-    app = create_app(Settings(), sessions=milia_sessions)
-    with TestClient(app, follow_redirects=False) as client:
+    with TestClient(make_app(milia_sessions), follow_redirects=False) as client:
         yield client
 
 

@@ -25,12 +25,11 @@ from app.commands.conflicts import refresh_conflicts
 from app.commands.seed_records import SeedWriter
 from app.commands.seed_reports import SeedReport
 from app.commands.vocabularies import store_vocabulary
-from app.config import Settings
 from app.db import Sessions, make_sessions
-from app.main import create_app
 from app.models import Citation, Claim, Condition, Document, Passage
 from app.schemas.seed_checks import read_seed
 from app.vocabulary import ClaimStatus, DocumentStatus, Verification, load_vocabulary
+from tests.apps import make_app
 from tests.conftest import rolled_back
 from tests.databases import migrated_engine, new_database
 
@@ -180,7 +179,7 @@ def served(folder: Path, plan: Plan | None = None) -> Iterator[Base]:
     if plan is not None:
         with sessions.write.begin() as session:
             write_plan(session, plan)
-    app = create_app(Settings(), sessions=sessions)
+    app = make_app(sessions)
     with TestClient(app, follow_redirects=False) as client:
         yield Base(client, sessions, engine)
     engine.dispose()

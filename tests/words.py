@@ -14,7 +14,11 @@ _STEMMER = snowballstemmer.stemmer("english")
 _STEMS: dict[str, str] = {}
 _STROKES = dict(zip("øłđð\u0131", "olddi", strict=True)) | {"þ": "th", "æ": "ae", "œ": "oe"}
 _WORD = re.compile("A[VS]*|L[LSV]*")
-_WRITTEN_APART = ("CJK UNIFIED", "CJK COMPATIBILITY", "HIRAGANA", "KATAKANA")
+_WRITTEN_APART = (
+    *("CJK UNIFIED", "CJK COMPATIBILITY", "HANGZHOU", "OLD CHINESE ITERATION"),
+    *("IDEOGRAPHIC ITERATION", "IDEOGRAPHIC CLOSING", "IDEOGRAPHIC NUMBER"),
+    *("HIRAGANA", "KATAKANA", "HENTAIGANA", "VERTICAL KANA", "VERTICAL IDEOGRAPHIC", "MASU MARK"),
+)
 Words = list[str]
 
 

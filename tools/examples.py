@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ANYTHING = "…"
+WIDTH = 96  # of a line of JSON
 _BLOCK = re.compile(r"```http\n(?P<request>.*?)```\n+```json\n(?P<answer>.*?)```", re.DOTALL)
 
 
@@ -76,7 +77,7 @@ def rewritten(text: str, ask: Callable[[Example], Any]) -> str:
 def _laid_out(value: Any, indent: int = 0) -> str:
     """JSON with short objects and lists on one line."""
     flat = json.dumps(value, ensure_ascii=False)
-    if len(flat) + indent <= 96 or not isinstance(value, dict | list) or not value:
+    if len(flat) + indent <= WIDTH or not isinstance(value, dict | list) or not value:
         return flat
     pad = " " * (indent + 2)
     if isinstance(value, dict):

@@ -224,7 +224,7 @@ class Fuzzer:
     def _mistyped(self, word: str) -> str:
         place = self._chosen.randrange(len(word) + 1)
         letter = self._chosen.choice([*string.ascii_lowercase, "", "", "_", "-", "É"])
-        return word[:place] + letter + word[place + self._chosen.randrange(2) :]
+        return f"{word[:place]}{letter}{word[place + self._chosen.randrange(2) :]}"
 
 
 def fuzz(engine: Engine, times: int, seed: int) -> tuple[Counter[int], list[str]]:

@@ -12,7 +12,7 @@ from app.models import Claim
 from app.queries.claims import claim_bodies
 from app.queries.fields import FIELDS
 from app.queries.filters import compile_filters
-from app.queries.pages import Listing, Order, Page, PageAt, count_rows, read_slice
+from app.queries.pages import Listing, Order, Page, PageAt, as_applied, count_rows, read_slice
 from app.queries.records import Record
 from app.queries.search import asked_words, find_claims, search_record, with_highlights
 from app.queries.view import View
@@ -168,7 +168,9 @@ def group_claims(
             "groups": len(groups),
             "total": count_rows(session, Claim.id, clauses),
             "total_is_exact": True,
-            "applied": {name: value for name, value in asked.items() if name not in SHAPE},
+            "applied": as_applied(
+                {name: value for name, value in asked.items() if name not in SHAPE},
+            ),
             "search": search_record(asked),
         },
     }

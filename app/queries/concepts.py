@@ -1,6 +1,6 @@
 """Reading concepts: what claims speak of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -44,7 +44,7 @@ def _uses(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     uses: dict[int, Record] = {id_: {"claims_as_value": 0, "claims_as_subject": 0} for id_ in ids}
     columns = {"claims_as_value": Claim.concept_id, "claims_as_subject": Claim.subject_id}
     for name, column in columns.items():
-        rows = session.execute(
+        rows: Iterable[Any] = session.execute(
             select(column, func.count()).where(visible_claims(), column.in_(ids)).group_by(column),
         )
         for id_, number in rows:

@@ -75,7 +75,15 @@ class Page(NamedTuple):
         at: PageAt,
         filters: Mapping[str, Any],
     ) -> Self:
-        return cls(data, at.limit, found.next_cursor, found.total, dict(filters))
+        return cls(data, at.limit, found.next_cursor, found.total, as_applied(filters))
+
+
+def as_applied(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters as they were understood; what is chosen stands in a list, a flag too."""
+    return {
+        name: [value] if isinstance(value, bool) and name != "concept_narrower" else value
+        for name, value in filters.items()
+    }
 
 
 def read_slice(

@@ -2,16 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.config import Settings
-from app.db import Sessions
-from app.main import create_app
+from tests.apps import document
 
 
 class Operation(NamedTuple):
@@ -69,18 +65,6 @@ def example_of(parameter: dict[str, Any]) -> Any:
 
 def fill(path: str, values: dict[str, str]) -> str:
     return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
-
-
-@cache
-def document() -> dict[str, Any]:
-    return create_app(Settings(database_url="sqlite://")).openapi()
-
-
-def make_app(sessions: Sessions, **settings: Any) -> FastAPI:
-    """The application. Describing it takes longer than most tests, so that is done once."""
-    app = create_app(Settings(**settings), sessions=sessions)
-    app.openapi_schema = document()
-    return app
 
 
 def _read() -> Iterator[Operation]:

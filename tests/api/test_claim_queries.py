@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from app.config import Settings
 from app.db import make_sessions
-from app.main import create_app
 from app.models import Claim, Condition
 from app.models.base import utc_now
 from app.schemas.claim_fields import SPECS, Kind
 from app.schemas.claim_queries import CLAIM_FIELDS, SORTS
 from app.vocabulary import ClaimStatus
 from tests.api.operations import ids_of, walk
+from tests.apps import make_app
 from tests.generators import Base, make_plan, served, serving
 from tests.queries.test_facets import word_claim
 
@@ -36,7 +35,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
 @pytest.fixture(scope="module")
 def milia(milia_engine: Engine) -> Iterator[TestClient]:
     """Nothing here writes to the seeded base: one client does for all tests."""
-    with TestClient(create_app(Settings(), sessions=make_sessions(milia_engine))) as client:
+    with TestClient(make_app(make_sessions(milia_engine))) as client:
         yield client
 
 

@@ -14,10 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event, finish_change
 from app.commands.seed_reports import SeedReport
-from app.config import Settings
 from app.db import Sessions, make_engine, make_sessions
 from app.errors import SeedError
-from app.main import create_app
 from app.models import (
     Change,
     Citation,
@@ -35,6 +33,7 @@ from app.queries.check import check_base
 from app.queries.records import claim_records, document_records
 from app.startup import migrate, seed_database
 from app.vocabulary import Vocabulary, load_vocabulary
+from tests.apps import make_app
 from tests.commands.seeds import (
     Seed,
     cite,
@@ -557,7 +556,7 @@ def test_a_closed_conflict_leaves_no_flag_on_its_claims(sessions: Sessions) -> N
     concept_in(seed, "gene")["broader"] = ["gland"]
     load(sessions, seed)
 
-    with TestClient(create_app(Settings(), sessions=sessions)) as client:
+    with TestClient(make_app(sessions)) as client:
         claims = client.get("/claims", params={"type": "cause"}).json()["data"]
 
     assert [(one["conflict"], one["severity"], one["conflicts"]) for one in claims] == [

@@ -19,10 +19,10 @@ from tests.api.operations import (
     OPERATIONS,
     READS,
     Operation,
-    document,
     example_of,
     named,
 )
+from tests.apps import document
 from tests.conftest import ROOT
 
 KEPT = ROOT / "docs" / "openapi.json"

@@ -8,10 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
+from app.db import make_engine, make_sessions
 from app.schemas.claim_fields import SPEC_BY_NAME
 from tests.api.operations import ids_of, walk
+from tests.apps import make_app
 from tests.generators import Base, make_plan, served
 from tests.queries.oracle import (
     MANY_VALUED,
@@ -190,16 +191,12 @@ def test_days_are_of_utc_wherever_the_server_thinks_it_is(made: Served, zone: st
     if made.base.engine.dialect.name != "postgresql":
         pytest.skip("SQLite has no time zone")
 
-    def move(connection: Any, *_: object) -> None:
-        connection.execute(f"SET TIME ZONE '{zone}'")
-
-    made.base.engine.dispose()
-    event.listen(made.base.engine, "connect", move)
-    try:
-        facet = made.base.client.get("/claims?facet=created_at&limit=1").json()["facets"]
-    finally:
-        event.remove(made.base.engine, "connect", move)
-        made.base.engine.dispose()
+    url = made.base.engine.url.update_query_dict({"options": f"-c timezone={zone}"})
+    engine = make_engine(url.render_as_string(hide_password=False))
+    app = make_app(make_sessions(engine))
+    with TestClient(app) as client:
+        facet = client.get("/claims?facet=created_at&limit=1").json()["facets"]
+    engine.dispose()
 
     days = {value["value"] for value in facet["created_at"]["values"]}
     assert days == {claim["created_at"][:10] for claim in made.world.claims}

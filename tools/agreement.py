@@ -53,7 +53,8 @@ def likeness(one: Record, other: Record) -> float:
     """Overlap decides; the same question, and words in common in the value, break ties."""
     words = [set(record.value.replace("-", " ").lower().split()) for record in (one, other)]
     common = len(words[0] & words[1]) / len(words[0] | words[1])
-    return overlap(one, other) + 2 * (one.row["question"] == other.row["question"]) + 2 * common
+    same_question = one.row["question"] == other.row["question"]
+    return overlap(one, other) + 2 * int(same_question) + 2 * common
 
 
 def pair_up(

@@ -21,6 +21,8 @@ from app.vocabulary import Severity
 MAX_FACET_VALUES = 100
 MAX_GROUPS = 10_000
 # What shapes an answer, but not which claims it is about nor their order.
+# What has no meaning for groups, which are complete and have an order of their own.
+NOT_FOR_GROUPS = ("limit", "cursor", "sort", "facet", "fields", "count")
 SHAPE = {"facet", "fields", "count", "limit", "cursor", "group_by", "format"}
 
 
@@ -131,6 +133,19 @@ def _rank(value: Any) -> tuple[int, str]:
     return (value, "") if type(value) is int else (0, _written(value))
 
 
+def _refuse_for_groups(asked: Mapping[str, Any]) -> None:
+    given = [name for name in NOT_FOR_GROUPS if name in asked]
+    if given:
+        detail = "Groups are complete and have an order of their own: leave this out."
+        raise InvalidRequestError(
+            f"{', '.join(given)}: groups have no pages, facets or fields.",
+            errors=[
+                {"in": "query", "parameter": name, "code": "not_for_groups", "detail": detail}
+                for name in given
+            ],
+        )
+
+
 def group_claims(
     session: Session,
     asked: Mapping[str, Any],
@@ -142,6 +157,7 @@ def group_claims(
     A claim with several values of a field counts once under each. Complete; more than
     10,000 groups are refused.
     """
+    _refuse_for_groups(asked)
     clauses = compile_filters(session, asked, view)
     known = {name: FIELDS[name].values(view).subquery(name) for name in names}
     values = [_value_of(name, known[name]) for name in names]

@@ -15,7 +15,7 @@ from app.queries.claim_lists import SHAPE, claim_order
 from app.queries.claims import claim_bodies, included_conflicts
 from app.queries.conflicts import FLAGGED, conflict_records
 from app.queries.filters import compile_filters
-from app.queries.pages import Listing, Order, PageAt, read_slice
+from app.queries.pages import Listing, Order, PageAt, as_applied, read_slice
 from app.queries.records import Record, concept_records, condition_records, document_records
 from app.queries.search import asked_words, with_highlights
 from app.queries.view import View
@@ -210,7 +210,7 @@ def open_stream(
         order=order,
         view=view,
         words=words,
-        applied={name: value for name, value in asked.items() if name not in SHAPE},
+        applied=as_applied({name: own for name, own in asked.items() if name not in SHAPE}),
         totals=_count(session, clauses, view),
         change=last_change(session),
         grouped=grouped,

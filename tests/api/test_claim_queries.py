@@ -197,7 +197,7 @@ def test_what_was_applied_is_told_as_it_was_understood(milia: TestClient) -> Non
 
     assert answer["meta"]["applied"] == {
         "type": ["cause"],
-        "conflict": True,
+        "conflict": [True],
         "passage_count__gte": 2,
         "created_at__lte": "2999-01-01",
         "created_at__gte": "2020-01-01T00:00:00Z",
@@ -314,3 +314,11 @@ def test_no_mistake_is_echoed(milia: TestClient) -> None:
 
     assert answer.status_code == 422
     assert "CANARY" not in answer.text
+
+
+@pytest.mark.parametrize("extra", ["limit=1", "sort=id", "facet=type", "fields=id", "count=none"])
+def test_groups_refuse_what_belongs_to_pages(milia: TestClient, extra: str) -> None:
+    answer = milia.get(f"/claims?group_by=type&{extra}")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == extra.partition("=")[0]

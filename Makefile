@@ -12,7 +12,7 @@ CLAIMBASE_SOURCES ?= ../shared/sources
 SOURCE := $(CLAIMBASE_SOURCES)/milia-syndrome.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock
+.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,9 @@ test: .venv/.development ## Install and run the tests; T=tests/api for some
 
 test-postgresql: .venv/.development ## The tests on a PostgreSQL that is started for them
 	$(BIN)/python -m tests.postgresql $(PYTEST_OPTIONS) $(T)
+
+bench: .venv/.development ## How fast reads are, as ratios to a bare application
+	$(BIN)/python -m bench.reads
 
 fuzz: .venv/.development ## 100,000 random queries, none of them a 5xx; N=2000 for fewer
 	@$(BIN)/python -m tools.fuzz_queries $(or $(N),100000)

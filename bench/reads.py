@@ -150,7 +150,7 @@ def compare(
                     ),
                 )
     own, bare = statistics.median(rates["own"]), statistics.median(rates["bare"])
-    sys.stdout.write(f"| {name} | {len(body):,} | {own:,.0f} | {bare:,.0f} | {own / bare:.3f} |\n")
+    sys.stdout.write(f"| {name} | {len(body):,} | {own:,.0f} | {bare:,.0f} | {own / bare:.4f} |\n")
     sys.stdout.flush()
 
 

@@ -1,6 +1,6 @@
 """How well two independent readings of a document agree.
 
-``python -m tools.agreement A.jsonl B.jsonl TEXT``: one JSON object a line, as
+``python -m tools.agreement A.jsonl B.jsonl``: one JSON object a line, as
 ``docs/annotation.md`` describes. Records are paired one to one within a passage, the pair
 with the most in common first; what is left over was seen by one reader only.
 """
@@ -33,14 +33,9 @@ class Record(NamedTuple):
         return str(given)
 
 
-def read(path: Path, text: str) -> list[Record]:
-    records = []
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        anchor = row["anchor"] or row["quote"]
-        start = text.index(anchor) + anchor.index(row["quote"])
-        records.append(Record(start, start + len(row["quote"]), row))
-    return records
+def read(path: Path) -> list[Record]:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [Record(row["start"], row["end"], row) for row in rows]
 
 
 def overlap(one: Record, other: Record) -> float:
@@ -127,9 +122,8 @@ def _agreement(name: str, labels: Sequence[tuple[str, str]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    first, second, source = map(Path, arguments)
-    text = source.read_bytes().decode()
-    for line in report(read(first, text), read(second, text)):
+    first, second = map(Path, arguments)
+    for line in report(read(first), read(second)):
         sys.stdout.write(f"{line}\n")
 
 

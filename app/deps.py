@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from app.config import Settings
 from app.db import Sessions
 from app.vocabulary import Vocabulary
 
@@ -17,11 +16,6 @@ def _read_session(request: Request) -> Iterator[Session]:
         yield session
 
 
-def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
-
-
 def _vocabulary(request: Request) -> Vocabulary:
     vocabulary: Vocabulary = request.app.state.vocabulary
     return vocabulary
@@ -30,5 +24,4 @@ def _vocabulary(request: Request) -> Vocabulary:
 # A read session stays open while the answer streams. A write session, when there is one,
 # has to commit before the answer starts: scope="function".
 ReadSession = Annotated[Session, Depends(_read_session, scope="request")]
-CurrentSettings = Annotated[Settings, Depends(_settings)]
 CurrentVocabulary = Annotated[Vocabulary, Depends(_vocabulary)]

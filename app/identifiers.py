@@ -20,6 +20,11 @@ def public_id(prefix: Prefix, number: int) -> str:
     return f"{prefix}{number}"
 
 
+def number_of(prefix: Prefix, text: str) -> int:
+    """The number in an id of our own making: ``CLM42`` -> 42."""
+    return int(text.removeprefix(prefix))
+
+
 def parse_id(prefix: Prefix, text: str) -> tuple[int, int | None] | None:
     """``CLM42.3`` -> (42, 3), ``CLM42`` -> (42, None); None if it is no such id."""
     match = _PATTERN.fullmatch(text)

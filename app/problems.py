@@ -1,6 +1,5 @@
 """Every error leaves as one shape, application/problem+json (RFC 9457)."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from app.errors import (
     UnsupportedMediaTypeError,
     all_errors,
 )
+from app.text import nearest
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
@@ -114,16 +114,10 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _from_database)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known word that a mistyped one most probably stands for."""
-    close = difflib.get_close_matches(name.lower()[:80], list(known), n=1, cutoff=0.6)
-    return close[0] if close else None
-
-
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` Did you mean 'type'?`` with the space before it, or nothing."""
-    word = nearest(name, known)
-    return f" Did you mean '{word}'?" if word else ""
+    close = nearest(name, known)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def _request_id(request: Request) -> str:

@@ -1,6 +1,8 @@
 """Words as they are compared."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 
 def folded(term: str) -> str:
@@ -14,3 +16,8 @@ def slugified(name: str) -> str:
     letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
     words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in letters)
     return "-".join(words.split())
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 1) -> list[str]:
+    """The known words that a mistyped one may stand for, nearest first."""
+    return difflib.get_close_matches(name.lower()[:80], list(known), n=most, cutoff=0.6)

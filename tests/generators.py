@@ -331,7 +331,8 @@ def _claim(chosen: random.Random, conditions: int) -> Seed:
 
 
 def _citation(chosen: random.Random, place: int, passage: str) -> Seed:
-    start = (int(passage[-1]) - 1) * PASSAGE_LENGTH + chosen.randrange(900) + place
+    # At most five to a claim: a passage that is cited twice is never cited at one place.
+    start = (int(passage[-1]) - 1) * PASSAGE_LENGTH + chosen.randrange(900) // 5 * 5 + place
     return {
         "passage": passage,
         "start": start,

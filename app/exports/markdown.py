@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from app.exports.edition import Edition
+from app.identifiers import Prefix, number_of
 from app.queries.claim_stream import ClaimStream
-from app.queries.computed import claim_number
 from app.queries.records import Record
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$^])")
@@ -123,7 +123,7 @@ def _conflicts(stream: ClaimStream, edition: Edition, places: _Places) -> Iterat
                 yield [f"- **{label}** ({side['polarity']}; passages: {passages})"]
                 for first in range(0, len(side["claims"]), SIDES_AT_ONCE):
                     chunk = side["claims"][first : first + SIDES_AT_ONCE]
-                    claims = stream.bodies([claim_number(id_) for id_ in chunk])
+                    claims = stream.bodies([number_of(Prefix.claim, id_) for id_ in chunk])
                     yield [line for claim in claims for line in _said(claim, places)]
             yield [""]
     if not some:

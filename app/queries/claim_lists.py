@@ -20,9 +20,9 @@ from app.vocabulary import Severity
 
 MAX_FACET_VALUES = 100
 MAX_GROUPS = 10_000
-# What shapes an answer, but not which claims it is about nor their order.
 # What has no meaning for groups, which are complete and have an order of their own.
 NOT_FOR_GROUPS = ("limit", "cursor", "sort", "facet", "fields", "count")
+# What shapes an answer, but not which claims it is about nor their order.
 SHAPE = {"facet", "fields", "count", "limit", "cursor", "group_by", "format"}
 
 

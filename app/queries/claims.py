@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError, WithdrawnError
-from app.identifiers import Prefix, parse_id, public_id
+from app.identifiers import Prefix, number_of, parse_id, public_id
 from app.models import Claim, Conflict, ConflictClaim, Revision
 from app.queries.conflicts import BRIEF, conflict_briefs
 from app.queries.records import Record, claim_records
@@ -122,13 +122,8 @@ def included_conflicts(
     if view.excludes:
         kept = (conflict for conflict in view.conflicts.values() if conflict["id"] in ids)
         return {"conflicts": [{part: conflict[part] for part in BRIEF} for conflict in kept]}
-    return {"conflicts": conflict_briefs(session, sorted(_number(id_) for id_ in ids))}
-
-
-def _number(text: str) -> int:
-    parsed = parse_id(Prefix.conflict, text)
-    assert parsed is not None
-    return parsed[0]
+    numbers = sorted(number_of(Prefix.conflict, id_) for id_ in ids)
+    return {"conflicts": conflict_briefs(session, numbers)}
 
 
 def _claim_number(text: str) -> int:

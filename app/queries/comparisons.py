@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.identifiers import Prefix, number_of
 from app.models import Claim
 from app.queries.claims import claim_bodies
 from app.queries.conditions import conflicts_of
@@ -146,13 +147,17 @@ def _cells(claims: Sequence[Record], by: str) -> list[Record]:
             )
     return [
         {"column": column, "answers": answers}
-        for column, answers in sorted(cells.items(), key=lambda cell: int(cell[0][3:]))
+        for column, answers in sorted(cells.items(), key=lambda cell: (len(cell[0]), cell[0]))
     ]
 
 
 def _columns(session: Session, claims: Sequence[Record], by: str) -> list[Record]:
     cited = {citation[by]["id"] for claim in claims for citation in claim["citations"]}
-    documents = {int(c["document"]["id"][3:]) for claim in claims for c in claim["citations"]}
+    documents = {
+        number_of(Prefix.document, c["document"]["id"])
+        for claim in claims
+        for c in claim["citations"]
+    }
     columns: list[dict[str, Any]] = []
     for record in document_records(session, sorted(documents)).values():
         shown = {"document": record["id"], "title": record["title"]}

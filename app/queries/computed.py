@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import conflicts as rules
-from app.identifiers import Prefix, parse_id
+from app.identifiers import Prefix, number_of
 from app.models import Concept
 from app.queries.eligible import concept_hierarchy, eligible_claims
 from app.vocabulary import Severity, Vocabulary
@@ -48,14 +48,16 @@ def compute_rows(
             columns=conflict_columns(conflict, vocabulary)
             | {"subject_id": ids.get(conflict.subject or "")},
             claims=[
-                (claim_number(claim), side, dict(conflict.severities)[claim])
+                (number_of(Prefix.claim, claim), side, dict(conflict.severities)[claim])
                 for side, listed in enumerate(conflict.sides)
                 for claim in listed.claims
             ],
         )
         for conflict in result.conflicts
     }
-    return rows, {claim_number(id_): severity for id_, severity in result.severities.items()}
+    return rows, {
+        number_of(Prefix.claim, id_): severity for id_, severity in result.severities.items()
+    }
 
 
 def conflict_columns(conflict: rules.Conflict, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -95,9 +97,3 @@ def conflict_columns(conflict: rules.Conflict, vocabulary: Vocabulary) -> dict[s
             "scope_explained": [list(pair) for pair in conflict.scope_explained],
         },
     }
-
-
-def claim_number(text: str) -> int:
-    parsed = parse_id(Prefix.claim, text)
-    assert parsed is not None
-    return parsed[0]

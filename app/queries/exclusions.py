@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app import conflicts as rules
 from app.errors import InvalidRequestError
+from app.identifiers import Prefix, number_of
 from app.models import Citation, Claim, Condition, Conflict, Passage
-from app.queries.computed import claim_number, conflict_columns
+from app.queries.computed import conflict_columns
 from app.queries.conflicts import conflict_records
 from app.queries.eligible import concept_hierarchy, eligible_claims
 from app.queries.names import condition_ids, document_ids, passage_ids
@@ -93,7 +94,7 @@ def view_without(
         number = numbers[conflict.key]
         conflicts[number] = _recomputed(records[number], conflict, vocabulary)
         for claim, severity in conflict.severities:
-            refs.setdefault(claim_number(claim), []).append(
+            refs.setdefault(number_of(Prefix.claim, claim), []).append(
                 {
                     "id": records[number]["id"],
                     "kind": conflict.kind,
@@ -103,7 +104,7 @@ def view_without(
     return View(
         concept_narrower=narrower,
         excluded_passages=excluded,
-        severities={claim_number(id_): own for id_, own in result.severities.items()},
+        severities={number_of(Prefix.claim, id_): own for id_, own in result.severities.items()},
         counts=counts,
         conflicts=dict(sorted(conflicts.items())),
         conflict_refs=refs,

@@ -3,7 +3,6 @@
 An unknown name is refused with the nearest known one.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,15 +22,14 @@ from app.models import (
     Passage,
 )
 from app.schemas.base import normalise_curie
-from app.text import folded
+from app.text import folded, nearest
 
 MAX_SUGGESTIONS = 3
 
 
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:
     """At most three known names that a mistyped one may stand for, nearest first."""
-    close = difflib.get_close_matches(name.lower()[:80], list(known), n=MAX_SUGGESTIONS, cutoff=0.6)
-    return list(close)
+    return nearest(name, known, most=MAX_SUGGESTIONS)
 
 
 def begins_a_word(column: Any, words: str) -> ColumnElement[bool]:

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from app.errors import InvalidCursorError
 
-MAX_LIMIT = 100
 DEFAULT_LIMIT = 25
 MAX_INTEGER = 2**63 - 1
 

@@ -103,6 +103,15 @@ class Rule(StrEnum):
     exclusion = "exclusion"
 
 
+class DecisionKind(StrEnum):
+    """A curator's word on a conflict."""
+
+    confirmed = "confirmed"  # the computed severity stays
+    explained = "explained"  # a tension
+    dismissed = "dismissed"  # none
+    asserted = "asserted"  # one that the rules missed
+
+
 class ScopePart(StrEnum):
     """The parts of a scope that hold concepts; ages are numbers of years."""
 

@@ -1,19 +1,23 @@
 """One change per command: what it did to which records, numbered when it is complete."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.models import Change, Revision
 from app.models.base import utc_now
+from app.queries.chain import FIRST_DIGEST, change_content, change_digest, event_content
+from app.queries.records import stamp
 
 # Any number, the same for every process: it orders commits on PostgreSQL.
 CHANGE_LOCK = 4_817_002
 ROWS_AT_ONCE = 500
+ItemT = TypeVar("ItemT")
 
 
 @dataclass(slots=True)
@@ -28,13 +32,18 @@ class Event:
 
 @dataclass(slots=True)
 class ChangeDraft:
-    """A change in the making. Nothing of it is stored before ``finish_change``."""
+    """A change in the making. Nothing of it is stored before ``finish_change``.
+
+    ``events`` is a list, or for very many of them anything that is appended to and walked
+    over more than once.
+    """
 
     origin: str  # seed, person, import, system
     actor: str
     action: str
     reason: str
-    events: list[Event] = field(default_factory=list)
+    key_id: str | None = None
+    events: MutableSequence[Event] = field(default_factory=list)
 
 
 def finish_change(session: Session, draft: ChangeDraft) -> int | None:
@@ -48,62 +57,71 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     session.flush()
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHANGE_LOCK})
-    last = session.scalar(select(Change).order_by(Change.number.desc()).limit(1))
+    last = session.execute(
+        select(Change.number, Change.at, Change.digest).order_by(Change.number.desc()).limit(1),
+    ).one_or_none()
     number = last.number + 1 if last else 1
-    session.execute(
-        insert(Change),
-        {
-            "number": number,
-            # A clock set back must not put a later change before an earlier one.
-            "at": max(utc_now(), last.at) if last else utc_now(),
-            "origin": draft.origin,
-            "actor": draft.actor,
-            "action": draft.action,
-            "reason": draft.reason,
-        },
+    # A clock set back must not put a later change before an earlier one.
+    at = max(utc_now(), last.at) if last else utc_now()
+    content = change_content(
+        number=number,
+        at=stamp(at),
+        origin=draft.origin,
+        actor=draft.actor,
+        key_id=draft.key_id,
+        action=draft.action,
+        reason=draft.reason,
     )
+    digest = change_digest(last.digest if last else FIRST_DIGEST, content, _numbered(draft))
+    session.execute(insert(Change), content | {"at": at, "digest": digest})
     _end_former_versions(session, draft.events, number)
-    for events in _in_batches(draft.events):
-        session.execute(
-            insert(Revision),
-            [
-                {
-                    "record_type": event.record_type,
-                    "record_id": event.record_id,
-                    "version": event.version,
-                    "change": number,
-                    "event": position,
-                    "until_change": None,
-                    "condition_id": event.condition_id,
-                    "action": event.action,
-                    "snapshot": event.snapshot,
-                }
-                for position, event in events
-            ],
-        )
+    for events in _batches(_numbered(draft)):
+        rows = [event | {"change": number, "until_change": None} for event in events]
+        session.execute(insert(Revision), rows)
     return number
 
 
-def _in_batches(events: list[Event]) -> Iterator[list[tuple[int, Event]]]:
-    numbered = list(enumerate(events, start=1))
-    for first in range(0, len(numbered), ROWS_AT_ONCE):
-        yield numbered[first : first + ROWS_AT_ONCE]
+def _numbered(draft: ChangeDraft) -> Iterator[dict[str, Any]]:
+    for number, event in enumerate(draft.events, start=1):
+        parts = {name: getattr(event, name) for name in Event.__slots__}
+        yield event_content(event=number, **parts)
 
 
-def _end_former_versions(session: Session, events: list[Event], number: int) -> None:
-    changed: dict[str, list[int]] = defaultdict(list)
-    for event in events:
-        if event.version > 1:
+def _batches(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
+    walk = iter(items)
+    while batch := list(islice(walk, ROWS_AT_ONCE)):
+        yield batch
+
+
+def _end_former_versions(session: Session, events: Iterable[Event], number: int) -> None:
+    for batch in _batches(event for event in events if event.version > 1):
+        changed: dict[str, list[int]] = defaultdict(list)
+        for event in batch:
             changed[event.record_type].append(event.record_id)
-    for record_type, ids in changed.items():
-        for first in range(0, len(ids), ROWS_AT_ONCE):
+        for record_type, ids in changed.items():
             session.execute(
                 update(Revision)
                 .where(
                     Revision.record_type == record_type,
-                    Revision.record_id.in_(ids[first : first + ROWS_AT_ONCE]),
+                    Revision.record_id.in_(ids),
                     Revision.until_change.is_(None),
                 )
                 .values(until_change=number)
                 .execution_options(synchronize_session=False),
             )
+
+
+def note_event(
+    session: Session,
+    draft: ChangeDraft,
+    record_type: str,
+    row: Any,
+    action: str,
+    records: Callable[[Session, list[int]], dict[int, dict[str, Any]]],
+    *,
+    condition_id: int | None = None,
+) -> None:
+    """Add what was done to ``row``, whose version is the new one, with its snapshot."""
+    session.flush()
+    snapshot = records(session, [row.id])[row.id]
+    draft.events.append(Event(record_type, row.id, row.version, action, snapshot, condition_id))

@@ -1,5 +1,6 @@
 """All tables. Alembic sees a table once it is imported here."""
 
+from app.models.accounts import Account, ApiKey
 from app.models.base import Model
 from app.models.changes import Change, Revision
 from app.models.citations import Citation
@@ -7,11 +8,15 @@ from app.models.claims import Claim
 from app.models.concepts import Concept, ConceptBroader, ConceptSynonym, ConceptXref
 from app.models.conditions import Condition, ConditionAlias, ConditionXref
 from app.models.conflicts import Conflict, ConflictClaim
-from app.models.documents import Document, Passage
+from app.models.documents import Document, DocumentText, Passage
+from app.models.proposals import Proposal
+from app.models.requests import IdempotentAnswer, Import
 from app.models.seeds import SeedLoad, SeedRecord
 from app.models.vocabularies import StoredVocabulary
 
 __all__ = [
+    "Account",
+    "ApiKey",
     "Change",
     "Citation",
     "Claim",
@@ -25,8 +30,12 @@ __all__ = [
     "Conflict",
     "ConflictClaim",
     "Document",
+    "DocumentText",
+    "IdempotentAnswer",
+    "Import",
     "Model",
     "Passage",
+    "Proposal",
     "Revision",
     "SeedLoad",
     "SeedRecord",

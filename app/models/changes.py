@@ -3,14 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import BigId, IntPK, Model
 
 
 class Change(Model):
-    """One committed transaction. Numbers have no gaps and follow the order of commits."""
+    """One committed transaction. Numbers have no gaps and follow the order of commits.
+
+    ``actor`` is an account's name, ``key_id`` the key that it showed. ``digest`` chains the
+    change to the one before it: SHA-256 of that one's digest and of all that this one did.
+    """
 
     __tablename__ = "changes"
 
@@ -18,8 +22,10 @@ class Change(Model):
     at: Mapped[datetime] = mapped_column(index=True)
     origin: Mapped[str] = mapped_column(String(16))  # seed, person, import, system
     actor: Mapped[str] = mapped_column(String(80))
+    key_id: Mapped[str | None] = mapped_column(String(10))
     action: Mapped[str] = mapped_column(String(40))
     reason: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64), server_default=text("''"))
 
 
 class Revision(Model):

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import IntPK, Key, Model
@@ -17,7 +17,8 @@ class Claim(Model):
     concept, quantity (``quantity_as_said`` is always there for one) and words. ``identity``
     is a hash of condition, subject, question, value, polarity and scope. ``severity`` and
     ``conflict`` are computed: those of its conflicts in force; the two counts are of distinct
-    citing passages and documents.
+    citing passages and documents. ``replaced_by_id`` names what a withdrawn claim was replaced
+    by; where it was ``merged`` into that, its address leads there.
     """
 
     __tablename__ = "claims"
@@ -63,6 +64,8 @@ class Claim(Model):
     age_low: Mapped[float | None] = mapped_column(Float(53))
     age_high: Mapped[float | None] = mapped_column(Float(53))
     identity: Mapped[str] = mapped_column(String(64))
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("claims.id"))
+    merged: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[ClaimStatus]
     conflict: Mapped[bool] = mapped_column(default=False)
     severity: Mapped[Severity] = mapped_column(default=Severity.none)

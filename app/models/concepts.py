@@ -7,7 +7,10 @@ from app.models.base import IntPK, Model, Slug
 
 
 class Concept(Model):
-    """A thing that claims speak of: a gene, a substance, a procedure, a site, a group."""
+    """A thing that claims speak of: a gene, a substance, a procedure, a site, a group.
+
+    One that was merged into another keeps its row, and its key leads there.
+    """
 
     __tablename__ = "concepts"
 
@@ -16,6 +19,7 @@ class Concept(Model):
     label: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(40), index=True)
     description: Mapped[str | None] = mapped_column(Text)
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -17,7 +17,10 @@ class Conflict(Model):
     """
 
     __tablename__ = "conflicts"
-    __table_args__ = (Index("ix_conflicts_condition_id_status", "condition_id", "status"),)
+    __table_args__ = (
+        Index("ix_conflicts_condition_id_status", "condition_id", "status"),
+        Index("ix_conflicts_decision_status", "decision_status"),
+    )
 
     id: Mapped[IntPK]
     condition_id: Mapped[int] = mapped_column(ForeignKey("conditions.id"))
@@ -29,6 +32,14 @@ class Conflict(Model):
     computed: Mapped[Severity]
     effective: Mapped[Severity]
     status: Mapped[str] = mapped_column(String(8))  # open, closed
+    # Kind, reason code, words, what was judged, and whether that still stands; see
+    # app.commands.decisions. ``decision_status``: none, standing, stale.
+    decision: Mapped[dict[str, Any] | None]
+    decision_status: Mapped[str] = mapped_column(
+        String(8),
+        default="none",
+        server_default="none",
+    )
     explanation: Mapped[str] = mapped_column(Text)
     body: Mapped[dict[str, Any]]
     fingerprint: Mapped[str] = mapped_column(String(64))

@@ -1,7 +1,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import IntPK, Model, Slug
@@ -12,7 +12,10 @@ class Document(Model):
     """A text as retrieved. ``length`` counts Unicode code points.
 
     ``family`` names a common origin of several documents. ``uncited`` lists the sentences
-    that carry no claim, each ``{start, end, reason}``. ``text`` is there only if it may be.
+    that carry no claim, each ``{start, end, reason}``. ``text_held``: the text of this ``sha256``
+    may be kept, and is in ``document_texts``.
+    ``replaced_by_id`` names the document that supersedes this one, or that it was ``merged``
+    into: then its address leads there.
     """
 
     __tablename__ = "documents"
@@ -29,9 +32,11 @@ class Document(Model):
     retrieved_on: Mapped[date | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     length: Mapped[int | None]
-    text: Mapped[str | None] = mapped_column(Text, deferred=True)
+    text_held: Mapped[bool] = mapped_column(default=False, server_default=false())
     uncited: Mapped[list[Any]]
     status: Mapped[DocumentStatus] = mapped_column(default=DocumentStatus.active)
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    merged: Mapped[bool] = mapped_column(default=False, server_default=false())
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -59,3 +64,12 @@ class Passage(Model):
     heading: Mapped[str | None] = mapped_column(String(500))
     start: Mapped[int]
     end: Mapped[int]
+
+
+class DocumentText(Model):
+    """A text by the SHA-256 of its UTF-8; kept for ever, because old citations quote it."""
+
+    __tablename__ = "document_texts"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)

@@ -95,5 +95,9 @@ def conflict_columns(conflict: rules.Conflict, vocabulary: Vocabulary) -> dict[s
             "compatible": list(conflict.compatible),
             "pivotal": list(conflict.pivotal),
             "scope_explained": [list(pair) for pair in conflict.scope_explained],
+            "severities": [
+                {"claim": claim, "severity": severity.value}
+                for claim, severity in conflict.severities
+            ],
         },
     }

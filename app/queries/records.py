@@ -38,6 +38,10 @@ def stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def reference(prefix: Prefix, number: int | None) -> str | None:
+    return None if number is None else public_id(prefix, number)
+
+
 def claim_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     """The claims of these ids with their citations; four statements, however many."""
     columns = select(
@@ -139,13 +143,19 @@ def _claim_record(
         "polarity": row.polarity.value,
         "scope": scope if any(value is not None for value in scope.values()) else None,
         "citations": citations,
+        "replaced_by": reference(Prefix.claim, row.replaced_by_id),
+        "merged": row.merged,
         "created_at": stamp(row.created_at),
         "updated_at": stamp(row.updated_at),
     }
 
 
 def concept_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
-    rows = session.scalars(select(Concept).where(Concept.id.in_(ids)))
+    rows = session.scalars(select(Concept).where(Concept.id.in_(ids))).all()
+    targets = {row.merged_into_id for row in rows} - {None}
+    keys = dict(
+        session.execute(select(Concept.id, Concept.key).where(Concept.id.in_(targets))).all()
+    )
     synonyms = _gather(
         session,
         select(ConceptSynonym.concept_id, ConceptSynonym.term)
@@ -176,6 +186,7 @@ def concept_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
             "synonyms": [term for (term,) in synonyms[row.id]],
             "broader": [{"key": key, "label": label} for key, label in broader[row.id]],
             "xrefs": [{"id": curie, "fit": fit} for curie, fit in xrefs[row.id]],
+            "merged_into": None if row.merged_into_id is None else keys[row.merged_into_id],
             "created_at": stamp(row.created_at),
             "updated_at": stamp(row.updated_at),
         }
@@ -238,6 +249,9 @@ def document_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
             "retrieved_on": row.retrieved_on.isoformat() if row.retrieved_on else None,
             "sha256": row.sha256,
             "length": row.length,
+            "text_held": row.text_held,
+            "replaced_by": reference(Prefix.document, row.replaced_by_id),
+            "merged": row.merged,
             "passages": [
                 {
                     "id": public_id(Prefix.passage, passage.id),

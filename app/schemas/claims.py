@@ -94,6 +94,10 @@ class ClaimVersion(Out):
     polarity: Polarity
     scope: ScopeOut | None
     citations: list[CitationOut]
+    replaced_by: Annotated[str | None, Field(description="Of a withdrawn claim.")]
+    merged: Annotated[
+        bool, Field(description="Merged into `replaced_by`; its address leads there.")
+    ]
     created_at: Time
     updated_at: Time
 

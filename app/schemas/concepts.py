@@ -37,6 +37,7 @@ class ConceptOut(Out):
     synonyms: list[str]
     broader: list[ConceptRef]
     xrefs: list[Xref]
+    merged_into: Annotated[str | None, Field(description="The concept that its key leads to now.")]
     created_at: Time
     updated_at: Time
 

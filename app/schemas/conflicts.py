@@ -14,7 +14,7 @@ from app.schemas.shared import (
     PageIn,
     Time,
 )
-from app.vocabulary import Polarity, Rule, Severity
+from app.vocabulary import DecisionKind, Polarity, Rule, Severity
 
 
 class ConflictFilters(PageIn, Exclusions):
@@ -67,6 +67,26 @@ class ConflictSeverity(Out):
     effective: Annotated[Severity, Field(description="What holds after a curator's decision.")]
 
 
+class ClaimSeverity(Out):
+    claim: Annotated[str, Field(examples=["CLM42"])]
+    severity: Severity
+
+
+class DecisionOut(Out):
+    """A curator's word on a conflict. `drifted`: a citation on one of its sides came or went
+    since, which does not make it stale."""
+
+    kind: DecisionKind
+    reason_code: str
+    words: str
+    decided_at: Time
+    fingerprint: Annotated[str, Field(description="Of the conflict as it was judged.")]
+    basis: Annotated[list[str], Field(description="The citations that it was judged by.")]
+    drifted: bool
+    severity: Annotated[Severity | None, Field(description="As asserted.")]
+    claims: Annotated[list[str], Field(description="As asserted; otherwise empty.")]
+
+
 class ConflictBrief(Out):
     """What is needed to show the other sides wherever one of them is shown."""
 
@@ -86,7 +106,7 @@ class ConflictOut(Out):
     version: int
     status: Annotated[str, Field(examples=["open"])]
     condition: ConditionRef
-    rule: Rule
+    rule: Rule | Literal["asserted"]
     kind: str
     question: str
     subject: ConceptRef | None
@@ -107,7 +127,19 @@ class ConflictOut(Out):
         list[tuple[str, str]],
         Field(description="Pairs of claims that differ, but about cases that cannot be the same."),
     ]
-    decision: None
+    severities: Annotated[
+        list[ClaimSeverity],
+        Field(description="Of each claim's own clashes in it, as the rules say."),
+    ]
+    fingerprint: Annotated[
+        str,
+        Field(description="Changes with what a decision judges: values, polarity, scope, hedges."),
+    ]
+    decision: DecisionOut | None
+    decision_status: Annotated[
+        Literal["none", "standing", "stale"],
+        Field(description="`stale`: what it judged has changed, and the computed flag is back."),
+    ]
     vocabulary_version: int
     created_at: Time
     updated_at: Time

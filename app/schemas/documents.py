@@ -39,6 +39,9 @@ class DocumentBase(Out):
     retrieved_on: str | None
     sha256: Annotated[str | None, Field(description="Of the text as retrieved, UTF-8.")]
     length: Annotated[int | None, Field(description="In Unicode code points.")]
+    text_held: Annotated[bool, Field(description="Quotes are verified by the text itself.")]
+    replaced_by: Annotated[str | None, Field(description="The document that supersedes it.")]
+    merged: Annotated[bool, Field(description="Merged into `replaced_by`.")]
     created_at: Time
     updated_at: Time
 

@@ -40,14 +40,14 @@ def answer(
     content = to_json(body)
     if request.method == "POST":
         return Response(content, headers={"Cache-Control": "no-store"}, media_type=JSON)
-    headers = _headers(request, _tag(content, version), links or {}, alternates)
+    headers = _headers(request, tag_of(content, version), links or {}, alternates)
     return Response(content, headers=headers, media_type=JSON)
 
 
 def answer_html(request: Request, html: str, *, policy: str) -> Response:
     """A page for people, revalidated like any other answer. ``policy`` is its CSP."""
     content = html.encode()
-    headers = _headers(request, _tag(content), {}) | {"Content-Security-Policy": policy}
+    headers = _headers(request, tag_of(content), {}) | {"Content-Security-Policy": policy}
     return Response(content, headers=headers, media_type="text/html")
 
 
@@ -63,7 +63,7 @@ def answer_stream(
 
     Its entity tag is that of what the bytes depend on: ``depends_on`` and the release.
     """
-    tag = _tag(json.dumps([VERSION, media_type, *depends_on]).encode())
+    tag = tag_of(json.dumps([VERSION, media_type, *depends_on]).encode())
     is_wanted = request.scope.get("claimbase.body_is_wanted", lambda: True)
     return StreamingResponse(
         _while(is_wanted, pieces),
@@ -80,7 +80,7 @@ def _while(is_wanted: Callable[[], bool], pieces: Iterator[bytes]) -> Iterator[b
             return
 
 
-def _tag(content: bytes, version: str | None = None) -> str:
+def tag_of(content: bytes, version: str | None = None) -> str:
     digest = hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
     return f"{version}-{digest}" if version else digest
 
@@ -93,8 +93,8 @@ def _headers(
 ) -> dict[str, str]:
     return {
         "ETag": f'"{tag}"',
-        "Cache-Control": cache_control(request.app.state.settings),
-        "Vary": "Accept",
+        "Cache-Control": _caching(request),
+        "Vary": "Accept, Authorization",
         "Link": _link_header({"self": own_address(request), **links}, alternates),
     }
 
@@ -138,8 +138,15 @@ def answer_page(
 def redirect(request: Request, path: str) -> Response:
     """308 to ``path`` with the query kept."""
     query = _query(request)
-    headers = {"Cache-Control": cache_control(request.app.state.settings)}
+    headers = {"Cache-Control": _caching(request)}
     return RedirectResponse(path + query, status_code=308, headers=headers)
+
+
+def _caching(request: Request) -> str:
+    """What was answered to a key is nobody else's."""
+    if request.state.actor is not None:
+        return "private, no-store"
+    return cache_control(request.app.state.settings)
 
 
 def cache_control(settings: Settings) -> str:

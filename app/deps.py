@@ -4,10 +4,67 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.commands.accounts import touch_key
 from app.db import Sessions
+from app.errors import ForbiddenError, UnauthorizedError
+from app.policy import POLICY
+from app.queries.accounts import Actor, find_actor
 from app.vocabulary import Vocabulary
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="claimbase"'}
+REFUSED_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="claimbase", error="invalid_token"'}
+
+
+async def authorise(request: Request) -> None:
+    """A dependency of the whole application: who asks, and whether they may.
+
+    The key is looked up for every request, so that a revoked one is out at once, whichever
+    worker gets it. An operation that the policy does not name is refused to everybody.
+    Raises UnauthorizedError and ForbiddenError.
+    """
+    given = request.headers.getlist("authorization")
+    request.state.actor = actor = (
+        await run_in_threadpool(_actor_of, request.app.state.sessions, given) if given else None
+    )
+    operation = request.scope["route"].name
+    if operation not in POLICY:
+        raise ForbiddenError("No role may call this operation: the policy does not name it.")
+    needed = POLICY[operation]
+    if needed is None:
+        return
+    if actor is None:
+        raise UnauthorizedError(f"This needs a key of a {needed} or more.", headers=CHALLENGE)
+    if not actor.role.includes(needed):
+        raise ForbiddenError(f"This needs the role {needed}; the account is a {actor.role}.")
+
+
+def _actor_of(sessions: Sessions, given: list[str]) -> Actor:
+    scheme, _, key = given[0].partition(" ")
+    with sessions.read() as session:
+        found = None
+        if len(given) == 1 and scheme.lower() == "bearer":
+            found = find_actor(session, key.strip())
+    if found is None:
+        raise UnauthorizedError(
+            "The key is not valid: mistyped, unknown, expired, revoked, or its account disabled.",
+            headers=REFUSED_CHALLENGE,
+        )
+    if found.is_due:
+        _touch(sessions, found)
+    return found
+
+
+def _touch(sessions: Sessions, actor: Actor) -> None:
+    """Note the use of the key; a base that cannot be written now is no reason to refuse."""
+    try:
+        with sessions.write.begin() as session:
+            touch_key(session, actor.key_id or "")
+    except OperationalError:
+        return
 
 
 def _read_session(request: Request) -> Iterator[Session]:
@@ -21,7 +78,14 @@ def _vocabulary(request: Request) -> Vocabulary:
     return vocabulary
 
 
-# A read session stays open while the answer streams. A write session, when there is one,
-# has to commit before the answer starts: scope="function".
+def _actor(request: Request) -> Actor | None:
+    actor: Actor | None = request.state.actor
+    return actor
+
+
+# A read session stays open while the answer streams. A write session has to commit before
+# the answer starts: see app.writes.
 ReadSession = Annotated[Session, Depends(_read_session, scope="request")]
 CurrentVocabulary = Annotated[Vocabulary, Depends(_vocabulary)]
+# Who asks; None for an anonymous reader.
+Reader = Annotated[Actor | None, Depends(_actor)]

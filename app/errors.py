@@ -46,6 +46,23 @@ class InvalidCursorError(ClaimbaseError):
     )
 
 
+class UnauthorizedError(ClaimbaseError):
+    status = 401
+    code = "unauthorized"
+    title = "Unauthorized"
+    explanation = (
+        "The operation needs a key, `Authorization: Bearer clb_...`, and none was sent, or it is "
+        "not valid: mistyped, unknown, expired, revoked, or of a disabled account."
+    )
+
+
+class ForbiddenError(ClaimbaseError):
+    status = 403
+    code = "forbidden"
+    title = "Forbidden"
+    explanation = "The key is valid, but its account may not do this. `detail` names the role."
+
+
 class NotFoundError(ClaimbaseError):
     status = 404
     code = "not-found"
@@ -81,6 +98,16 @@ class WithdrawnError(ClaimbaseError):
     explanation = "The record was public and was withdrawn. Its public versions still answer."
 
 
+class StaleError(ClaimbaseError):
+    status = 412
+    code = "stale"
+    title = "Stale"
+    explanation = (
+        "The record was changed since the version that `If-Match` names. `current` is the record "
+        "as it stands, `differing` names the fields that differ. Look, and send the change again."
+    )
+
+
 class BodyTooLargeError(ClaimbaseError):
     status = 413
     code = "body-too-large"
@@ -102,6 +129,16 @@ class InvalidRequestError(ClaimbaseError):
     explanation = (
         "The request can be read, but a parameter or a part of the body is unknown or not "
         "valid. `errors` names the first twenty places."
+    )
+
+
+class PreconditionRequiredError(ClaimbaseError):
+    status = 428
+    code = "if-match-required"
+    title = "If-Match required"
+    explanation = (
+        "A change of an existing record names the version that it was made from: send the entity "
+        'tag that was read, or the version (`If-Match: "CLM42.3"`).'
     )
 
 

@@ -14,6 +14,8 @@ class Prefix(StrEnum):
     conflict = "CNF"
     document = "DOC"
     passage = "PSG"
+    proposal = "PRP"
+    import_ = "IMP"
 
 
 def public_id(prefix: Prefix, number: int) -> str:

@@ -13,6 +13,7 @@ from starlette_compress import CompressMiddleware, add_compress_type
 
 from app.config import Settings, get_settings
 from app.db import Sessions, make_engine, make_sessions
+from app.deps import authorise
 from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
 from app.middleware.representations import RepresentationsMiddleware
@@ -33,6 +34,7 @@ from app.routers import (
 from app.startup import refuse_foreign_base
 from app.version import VERSION
 from app.vocabulary import load_vocabulary
+from app.writes import install_replays
 
 ROUTERS = (system, conditions, exports, claims, conflicts, documents, concepts, vocabulary)
 SWAGGER_ASSETS = Path(fastapi_offline.__file__).parent / "static"
@@ -63,13 +65,14 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
         openapi_url=None,  # served by a route of our own, with a tag
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
-        dependencies=[Depends(refuse_unknown_parameters)],
+        dependencies=[Depends(authorise), Depends(refuse_unknown_parameters)],
         lifespan=_check_base,
     )
     app.state.settings = settings
     app.state.vocabulary = load_vocabulary()
     app.state.sessions = sessions or make_sessions(make_engine(settings.database_url))
     install_problem_handlers(app)
+    install_replays(app)
     install_openapi(app)
     for module in ROUTERS:
         app.include_router(module.router)
@@ -87,8 +90,17 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
-        allow_headers=["Accept", "Content-Type", "If-None-Match", "X-Request-ID"],
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"],
+        allow_headers=[
+            "Accept",
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "If-None-Match",
+            "Last-Event-ID",
+            "X-Request-ID",
+        ],
         expose_headers=list(EXPOSED),
         max_age=86_400,
     )

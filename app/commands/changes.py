@@ -11,13 +11,33 @@ from sqlalchemy.orm import Session
 
 from app.models import Change, Revision
 from app.models.base import utc_now
+from app.queries.accounts import account_records, key_records
 from app.queries.chain import FIRST_DIGEST, change_content, change_digest, event_content
-from app.queries.records import stamp
+from app.queries.conflicts import conflict_records
+from app.queries.proposals import proposal_records
+from app.queries.records import (
+    Record,
+    claim_records,
+    concept_records,
+    condition_records,
+    document_records,
+    stamp,
+)
 
 # Any number, the same for every process: it orders commits on PostgreSQL.
 CHANGE_LOCK = 4_817_002
 ROWS_AT_ONCE = 500
 ItemT = TypeVar("ItemT")
+RECORDS: dict[str, Callable[[Session, list[int]], dict[int, Record]]] = {
+    "claim": claim_records,
+    "concept": concept_records,
+    "condition": condition_records,
+    "document": document_records,
+    "conflict": conflict_records,
+    "proposal": proposal_records,
+    "account": account_records,
+    "key": key_records,
+}
 
 
 @dataclass(slots=True)
@@ -117,11 +137,9 @@ def note_event(
     record_type: str,
     row: Any,
     action: str,
-    records: Callable[[Session, list[int]], dict[int, dict[str, Any]]],
-    *,
-    condition_id: int | None = None,
 ) -> None:
     """Add what was done to ``row``, whose version is the new one, with its snapshot."""
     session.flush()
-    snapshot = records(session, [row.id])[row.id]
+    snapshot = RECORDS[record_type](session, [row.id])[row.id]
+    condition_id = row.id if record_type == "condition" else getattr(row, "condition_id", None)
     draft.events.append(Event(record_type, row.id, row.version, action, snapshot, condition_id))

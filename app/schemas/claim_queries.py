@@ -32,6 +32,8 @@ CLAIM_FIELDS = (
     "polarity",
     "scope",
     "citations",
+    "replaced_by",
+    "merged",
     "created_at",
     "updated_at",
     "conflict",

@@ -54,14 +54,14 @@ def _pointer(location: tuple[Any, ...]) -> str:
 def find_faults(seed: Seed, vocabulary: Vocabulary) -> Iterator[Fault]:
     """What a schema cannot see: names that lead nowhere, duplicates, spans out of bounds."""
     concepts = {concept.key for concept in seed.concepts}
-    yield from _duplicates("/concepts", "/key", [concept.key for concept in seed.concepts])
-    yield from _duplicates("/documents", "/key", [document.key for document in seed.documents])
-    yield from _duplicates("/claims", "/key", [claim.key for claim in seed.claims])
+    yield from duplicates("/concepts", "/key", [concept.key for concept in seed.concepts])
+    yield from duplicates("/documents", "/key", [document.key for document in seed.documents])
+    yield from duplicates("/claims", "/key", [claim.key for claim in seed.claims])
     yield from _concept_faults(seed, concepts)
     yield from _condition_faults(seed)
     passages: dict[str, PassageSeed] = {}
     for number, document in enumerate(seed.documents):
-        yield from _document_faults(f"/documents/{number}", document)
+        yield from document_faults(f"/documents/{number}", document)
         passages |= {f"{document.key}/{part.key}": part for part in document.passages}
     conditions = {condition.slug for condition in seed.conditions}
     identities: dict[str, int] = {}
@@ -69,15 +69,15 @@ def find_faults(seed: Seed, vocabulary: Vocabulary) -> Iterator[Fault]:
         pointer = f"/claims/{number}"
         if claim.condition not in conditions:
             yield Fault(f"{pointer}/condition", f"there is no condition {claim.condition}")
-        yield from _value_faults(pointer, claim, vocabulary)
-        yield from _claim_concept_faults(pointer, claim, concepts)
-        yield from _citation_faults(pointer, claim, passages)
+        yield from value_faults(pointer, claim, vocabulary)
+        yield from claim_concept_faults(pointer, claim, concepts)
+        yield from citation_faults(pointer, claim, passages)
         former = identities.setdefault(claim.identity, number)
         if former != number:
             yield Fault(pointer, f"the same claim stands at /claims/{former}")
 
 
-def _duplicates(pointer: str, member: str, keys: list[str]) -> Iterator[Fault]:
+def duplicates(pointer: str, member: str, keys: list[str]) -> Iterator[Fault]:
     """``member`` is the pointer from an element to its key: ``/key``, or nothing."""
     seen: set[str] = set()
     for number, key in enumerate(keys):
@@ -90,8 +90,8 @@ def _concept_faults(seed: Seed, concepts: set[str]) -> Iterator[Fault]:
     broader = {concept.key: set(concept.broader) for concept in seed.concepts}
     for number, concept in enumerate(seed.concepts):
         pointer = f"/concepts/{number}"
-        yield from _duplicates(f"{pointer}/synonyms", "", concept.synonyms)
-        yield from _duplicates(f"{pointer}/broader", "", concept.broader)
+        yield from duplicates(f"{pointer}/synonyms", "", concept.synonyms)
+        yield from duplicates(f"{pointer}/broader", "", concept.broader)
         for place, key in enumerate(concept.broader):
             if key not in concepts:
                 yield Fault(f"{pointer}/broader/{place}", f"there is no concept {key}")
@@ -124,8 +124,8 @@ def _condition_faults(seed: Seed) -> Iterator[Fault]:
             taken.add(slug)
 
 
-def _document_faults(pointer: str, document: DocumentSeed) -> Iterator[Fault]:
-    yield from _duplicates(f"{pointer}/passages", "/key", [p.key for p in document.passages])
+def document_faults(pointer: str, document: DocumentSeed) -> Iterator[Fault]:
+    yield from duplicates(f"{pointer}/passages", "/key", [p.key for p in document.passages])
     last_end = 0
     for number, passage in enumerate(document.passages):
         place = f"{pointer}/passages/{number}"
@@ -139,7 +139,7 @@ def _document_faults(pointer: str, document: DocumentSeed) -> Iterator[Fault]:
             yield Fault(f"{pointer}/uncited/{number}", "the sentence lies in no passage")
 
 
-def _value_faults(pointer: str, claim: ClaimSeed, vocabulary: Vocabulary) -> Iterator[Fault]:
+def value_faults(pointer: str, claim: ClaimSeed, vocabulary: Vocabulary) -> Iterator[Fault]:
     question = vocabulary.question_by_key.get(claim.question)
     if question is None:
         yield Fault(f"{pointer}/question", f"the vocabulary has no question {claim.question}")
@@ -152,7 +152,7 @@ def _value_faults(pointer: str, claim: ClaimSeed, vocabulary: Vocabulary) -> Ite
         yield Fault(f"{pointer}/words", "only an open question is answered by words")
 
 
-def _claim_concept_faults(pointer: str, claim: ClaimSeed, concepts: set[str]) -> Iterator[Fault]:
+def claim_concept_faults(pointer: str, claim: ClaimSeed, concepts: set[str]) -> Iterator[Fault]:
     named = {"concept": claim.concept, "subject": claim.subject}
     scope = claim.scope.model_dump(exclude={"age_low", "age_high"})
     named |= {f"scope/{part}": key for part, key in scope.items()}
@@ -164,7 +164,7 @@ def _claim_concept_faults(pointer: str, claim: ClaimSeed, concepts: set[str]) ->
         yield Fault(f"{pointer}/scope/age_low", "age_low is above age_high")
 
 
-def _citation_faults(
+def citation_faults(
     pointer: str,
     claim: ClaimSeed,
     passages: dict[str, PassageSeed],

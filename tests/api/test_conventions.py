@@ -509,7 +509,7 @@ def faulty(milia_sessions: Sessions) -> Iterator[TestClient]:
 def app_with_a_fault(sessions: Sessions) -> FastAPI:
     app = make_app(sessions)
 
-    @app.get("/fault")
+    @app.get("/fault", name="read_version")
     def fault() -> None:
         raise RuntimeError("SECRETWORD at /srv/secret.py")
 
@@ -573,7 +573,7 @@ def test_a_process_without_its_database_still_lives() -> None:
 def test_a_full_disk_is_507(milia_sessions: Sessions) -> None:
     app = make_app(milia_sessions)
 
-    @app.get("/full")
+    @app.get("/full", name="read_version")
     def full() -> None:
         raise OperationalError("SECRETWORD", {}, Exception("database or disk is full"))
 

@@ -1,0 +1,80 @@
+"""Edits that cannot collide: conditions locked first, versions compared in the database."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.commands.changes import RECORDS
+from app.errors import StaleError
+from app.models import Condition, Model, Revision
+from app.models.base import utc_now
+from app.queries.records import Record
+
+# Never a reason by themselves to call a record different.
+OF_THE_VERSION = {"version", "updated_at"}
+
+
+def lock_conditions(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """Lock conditions in the order of their ids, before anything of them is read; their slugs.
+
+    Two editors of one condition then wait for each other, and each sees what the other did.
+    """
+    rows = session.execute(
+        select(Condition.id, Condition.slug)
+        .where(Condition.id.in_(ids))
+        .order_by(Condition.id)
+        .with_for_update(),
+    )
+    return dict(rows.all())
+
+
+def take_version(
+    session: Session,
+    record_type: str,
+    model: type[Model],
+    record_id: int,
+    expected: int,
+) -> None:
+    """Make the next version of a record, if ``expected`` is its current one.
+
+    The database compares: of two editors exactly one gets a row. What the session holds of
+    the record is stale afterwards and has to be read again (``populate_existing``).
+    Raises StaleError with the current record and the fields that differ.
+    """
+    columns: Any = model
+    changed: Any = session.execute(
+        update(model)
+        .where(columns.id == record_id, columns.version == expected)
+        .values(version=columns.version + 1, updated_at=utc_now())
+        .execution_options(synchronize_session=False),
+    )
+    if changed.rowcount == 0:
+        raise stale(session, record_type, record_id, expected)
+
+
+def stale(session: Session, record_type: str, record_id: int, expected: int) -> StaleError:
+    """The refusal of an edit of an old version, with all that is needed to make it again."""
+    current = RECORDS[record_type](session, [record_id])[record_id]
+    former = session.scalar(
+        select(Revision.snapshot).where(
+            Revision.record_type == record_type,
+            Revision.record_id == record_id,
+            Revision.version == expected,
+        ),
+    )
+    version = f"{current.get('id', record_type)}.{current['version']}"
+    return StaleError(
+        f"The record is at version {current['version']} by now; "
+        f"the change was made from version {expected}. Nothing was changed.",
+        headers={"ETag": f'"{version}"'},
+        current_version=current["version"],
+        current=current,
+        differing=differing_fields(former, current) if former else None,
+    )
+
+
+def differing_fields(former: Record, current: Record) -> Sequence[str]:
+    names = former.keys() | current.keys()
+    return sorted(n for n in names - OF_THE_VERSION if former.get(n) != current.get(n))

@@ -1,0 +1,219 @@
+"""A write as an HTTP request: one transaction, one change, one answer, repeatable by its key.
+
+The transaction is committed before the answer starts, so that what is acknowledged is on disk;
+a failed one leaves nothing. A dry run goes all the way and is rolled back.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Query, Request
+from pydantic_core import to_json
+from sqlalchemy import delete, insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from app.answers import JSON, tag_of
+from app.commands.changes import ChangeDraft, finish_change
+from app.config import Settings
+from app.db import Sessions
+from app.errors import ConflictingStateError, InvalidRequestError
+from app.models import IdempotentAnswer
+from app.models.base import utc_now
+from app.queries.accounts import Actor
+from app.queries.requests import KEPT_FOR, find_answer
+from app.vocabulary import Vocabulary
+
+Record = dict[str, Any]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Chosen by the client, once for each write: a repeated request is answered "
+        "as the first one was, and does nothing again. Kept for seven days.",
+    ),
+]
+DryRun = Annotated[
+    bool,
+    Query(description="Check everything, tell which conflicts would change, and write nothing."),
+]
+
+
+class AnsweredBeforeError(Exception):
+    """Not a fault: the request was answered before, and is answered the same again."""
+
+    def __init__(self, answer: IdempotentAnswer) -> None:
+        super().__init__(answer.key)
+        self.answer = answer
+
+
+@dataclass(slots=True)
+class Write:
+    """What a writing route works with."""
+
+    session: Session
+    actor: Actor
+    vocabulary: Vocabulary
+    settings: Settings
+    dry_run: bool
+    idempotency_key: str | None
+    digest: str
+
+    def draft(self, action: str, reason: str) -> ChangeDraft:
+        return ChangeDraft("person", self.actor.account, action, reason, self.actor.key_id)
+
+    def answer(
+        self,
+        draft: ChangeDraft,
+        read: Callable[[], Record],
+        *,
+        location: Callable[[Record], str] | None = None,
+        status: int = 200,
+    ) -> Response:
+        """Finish the change and answer with the record that ``read`` gives.
+
+        With ``location`` the record is new: 201, unless ``status`` says otherwise.
+        """
+        number = finish_change(self.session, draft)
+        record = read()
+        if self.dry_run:
+            if location is not None and "id" in record:
+                record = record | {"id": None}  # it was never given
+            body = {"dry_run": True, "record": record, "conflicts": effects(draft)}
+            return Response(to_json(body), headers=PRIVATE, media_type=JSON)
+        content = to_json(record)
+        headers = dict(PRIVATE)
+        if "id" in record and "version" in record:
+            version = f"{record['id']}.{record['version']}"
+            headers["ETag"] = f'"{tag_of(content, version)}"'
+        if location is not None:
+            headers["Location"] = location(record)
+            status = 201 if status == 200 else status  # noqa: PLR2004 - plain HTTP
+        if number is not None:
+            headers["Claimbase-Change"] = str(number)
+        self._remember(status, headers, content)
+        return Response(content, status_code=status, headers=headers, media_type=JSON)
+
+    def _remember(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        if self.idempotency_key is None:
+            return
+        now = utc_now()
+        self.session.execute(
+            delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT_FOR),
+        )
+        row = {
+            "account": self.actor.account,
+            "key": self.idempotency_key,
+            "digest": self.digest,
+            "status": status,
+            "headers": headers,
+            "body": content.decode(),
+            "created_at": now,
+        }
+        try:
+            self.session.execute(insert(IdempotentAnswer), row)
+        except IntegrityError as error:
+            raise ConflictingStateError(
+                "A request with this Idempotency-Key was carried out at the same time; "
+                "send it again to get its answer.",
+            ) from error
+
+
+PRIVATE = {"Cache-Control": "private, no-store"}
+
+
+def effects(draft: ChangeDraft) -> dict[str, list[Record]]:
+    """The conflicts that the change opens, changes, makes stale or closes."""
+    found: dict[str, list[Record]] = {"opened": [], "changed": [], "stale": [], "closed": []}
+    for event in draft.events:
+        if event.record_type == "conflict":
+            snapshot = event.snapshot
+            is_new = event.version == 1
+            found[event.action.partition(".")[2]].append(
+                {
+                    "id": None if is_new else snapshot["id"],
+                    "key": snapshot["key"],
+                    "kind": snapshot["kind"],
+                    "severity": snapshot["severity"],
+                    "explanation": snapshot["explanation"],
+                },
+            )
+    return found
+
+
+async def _digest(request: Request) -> str:
+    digest = hashlib.sha256()
+    for part in (
+        request.method.encode(),
+        request.scope["path"].encode(),
+        request.scope["query_string"],
+        request.headers.get("if-match", "").encode(),
+        await request.body(),
+    ):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _write(
+    request: Request,
+    digest: Annotated[str, Depends(_digest)],
+    *,
+    dry_run: DryRun = False,
+    idempotency_key: IdempotencyKey = None,
+) -> Iterator[Write]:
+    sessions: Sessions = request.app.state.sessions
+    actor: Actor = request.state.actor
+    if idempotency_key is not None and not dry_run:
+        _answer_again(sessions, actor, idempotency_key, digest)
+    with sessions.write() as session, session.begin() as transaction:
+        yield Write(
+            session=session,
+            actor=actor,
+            vocabulary=request.app.state.vocabulary,
+            settings=request.app.state.settings,
+            dry_run=dry_run,
+            idempotency_key=idempotency_key,
+            digest=digest,
+        )
+        if dry_run:
+            transaction.rollback()
+
+
+def _answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:
+    with sessions.read() as session:
+        known = find_answer(session, actor.account, key)
+    if known is None:
+        return
+    if known.digest != digest:
+        raise InvalidRequestError(
+            "This Idempotency-Key was used for another request: choose a new one.",
+            errors=[
+                {
+                    "in": "header",
+                    "parameter": "Idempotency-Key",
+                    "code": "used_before",
+                    "detail": "The key belongs to a request with another address or body.",
+                },
+            ],
+        )
+    raise AnsweredBeforeError(known)
+
+
+# "function": the commit comes before the answer starts, not after it was sent.
+WriteSession = Annotated[Write, Depends(_write, scope="function")]
+
+
+def install_replays(app: FastAPI) -> None:
+    async def replay(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, AnsweredBeforeError)
+        known = error.answer
+        headers = {**known.headers, "Idempotency-Replayed": "true"}
+        return Response(known.body, status_code=known.status, headers=headers, media_type=JSON)
+
+    app.add_exception_handler(AnsweredBeforeError, replay)

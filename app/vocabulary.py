@@ -101,6 +101,7 @@ class Rule(StrEnum):
     frequency = "frequency"
     opposing_roles = "opposing_roles"
     exclusion = "exclusion"
+    asserted = "asserted"  # by a curator, not computed
 
 
 class DecisionKind(StrEnum):

@@ -135,7 +135,8 @@ def effects(draft: ChangeDraft) -> dict[str, list[Record]]:
         if event.record_type == "conflict":
             snapshot = event.snapshot
             is_new = event.version == 1
-            found[event.action.partition(".")[2]].append(
+            kind = event.action.partition(".")[2]
+            found[kind if kind in found else "changed"].append(
                 {
                     "id": None if is_new else snapshot["id"],
                     "key": snapshot["key"],

@@ -1,13 +1,13 @@
 """Writing what was said of a claim into its row and its citations."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
-from app.schemas.seed import CitationSeed, ClaimSeed
+from app.schemas.seed import CitationSeed, ClaimContent
 from app.vocabulary import ScopePart, Verification, Vocabulary
 
 RowT = TypeVar("RowT")
@@ -28,39 +28,47 @@ CITATION_FIELDS = (
 class Names:
     """Ids by natural key, for what claims refer to."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, part: ClaimContent | None = None) -> None:
+        """All of them, or those that one claim uses. A merged concept is no name any more."""
+        concepts = select(Concept.key, Concept.id).where(Concept.merged_into_id.is_(None))
+        conditions = select(Condition.slug, Condition.id)
+        passages = select(Document.key, Passage).join(Passage, Passage.document_id == Document.id)
+        if part is not None:
+            scope = part.scope.model_dump(include={one.value for one in ScopePart})
+            keys = {part.concept, part.subject, *scope.values()} - {None}
+            documents = {cited.passage.partition("/")[0] for cited in part.citations}
+            concepts = concepts.where(Concept.key.in_(keys))
+            conditions = conditions.where(Condition.slug == part.condition)
+            passages = passages.where(Document.key.in_(documents), ~Document.merged)
         self.concepts: dict[str | None, int | None] = {None: None}
-        self.concepts |= dict(session.execute(select(Concept.key, Concept.id)).all())
-        self.conditions = dict(session.execute(select(Condition.slug, Condition.id)).all())
+        self.concepts |= dict(session.execute(concepts).all())
+        self.conditions = dict(session.execute(conditions).all())
         self.passages: dict[str, int] = {}
-        self._spans: dict[str, tuple[int, int]] = {}
-        for document, passage in session.execute(
-            select(Document.key, Passage).join(Passage, Passage.document_id == Document.id),
-        ):
+        self.spans: dict[str, Passage] = {}
+        for document, passage in session.execute(passages):
             self.passages[f"{document}/{passage.key}"] = passage.id
-            self._spans[f"{document}/{passage.key}"] = (passage.start, passage.end)
+            self.spans[f"{document}/{passage.key}"] = passage
 
     def holds(self, cited: CitationSeed) -> bool:
         """Whether the passage is there and the quote lies within it."""
         if cited.passage not in self.passages:
             return False
-        start, end = self._spans[cited.passage]
-        return cited.start is None or start <= cited.start < (cited.end or 0) <= end
+        span = self.spans[cited.passage]
+        return cited.start is None or span.start <= cited.start < (cited.end or 0) <= span.end
 
 
 def fill_claim(
     row: Claim,
-    part: ClaimSeed,
+    part: ClaimContent,
     names: Names,
     vocabulary: Vocabulary,
-    *,
-    verified: Collection[str],
+    verifications: Sequence[Verification],
 ) -> None:
     """Make the row say what ``part`` says. Citations that did not change keep their ids.
 
-    ``verified``: keys of the documents whose citations were compared with the text.
+    ``verifications``: one for each citation of ``part``, in their order.
     """
-    row.key, row.question, row.statement = part.key, part.question, part.statement
+    row.question, row.statement = part.question, part.statement
     row.type = vocabulary.question_by_key[part.question].type
     row.condition_id = names.conditions[part.condition]
     row.subject_id = names.concepts[part.subject]
@@ -82,24 +90,19 @@ def fill_claim(
     former = {_citation_content(citation): citation for citation in row.citations}
     row.citations = []
     for position, cited in enumerate(part.citations, start=1):
-        is_verified = cited.passage.partition("/")[0] in verified
-        fresh = filled(Citation(), _citation_fields(cited, names.passages, is_verified))
+        fresh = filled(Citation(), _citation_fields(cited, names.passages))
         kept = former.get(_citation_content(fresh), fresh)
-        kept.position, kept.verification = position, fresh.verification
+        kept.position, kept.verification = position, verifications[position - 1]
         row.citations.append(kept)
 
 
-def _citation_fields(
-    cited: CitationSeed,
-    passages: dict[str, int],
-    is_verified: bool,
-) -> dict[str, Any]:
-    fields = cited.model_dump(exclude={"passage"})
-    verified = is_verified and cited.quote is not None
-    return fields | {
-        "passage_id": passages[cited.passage],
-        "verification": Verification.verified if verified else Verification.unverified,
-    }
+def citation_key(cited: CitationSeed) -> tuple[Any, ...]:
+    """What tells citations of one claim apart, and changed ones from unchanged."""
+    return tuple(cited.model_dump(mode="json").items())
+
+
+def _citation_fields(cited: CitationSeed, passages: dict[str, int]) -> dict[str, Any]:
+    return cited.model_dump(exclude={"passage"}) | {"passage_id": passages[cited.passage]}
 
 
 def _citation_content(citation: Citation) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event
+from app.conflicts.decisions import STALE
 from app.models import Claim, Conflict, ConflictClaim
 from app.models.base import utc_now
 from app.queries.computed import CLOSED, OPEN, ComputedConflict, compute_rows
@@ -19,10 +20,13 @@ def refresh_conflicts(
     condition_id: int,
     condition_slug: str,
     vocabulary: Vocabulary,
+    *,
+    decided: int | None = None,
 ) -> None:
     """Recompute a condition within the transaction of the change that touches it.
 
     The caller holds the lock of the condition. What did not change gets no revision.
+    ``decided`` is the id of a conflict whose next version the caller has taken already.
     """
     session.flush()
     computed, severities = compute_rows(session, condition_id, condition_slug, vocabulary)
@@ -39,8 +43,13 @@ def refresh_conflicts(
             action = "conflict.opened"
         elif row.status == CLOSED:
             action = "conflict.opened"
+        elif row.id == decided:
+            action = "conflict.decided"
+            row.version -= 1
         elif all(getattr(row, name) == value for name, value in wanted.columns.items()):
             continue
+        elif wanted.columns["decision_status"] == STALE != row.decision_status:
+            action = "decision.stale"
         else:
             action = "conflict.changed"
         _write(row, wanted.columns)

@@ -48,7 +48,7 @@ from app.schemas.seed import (
     Seed,
 )
 from app.text import folded
-from app.vocabulary import ClaimStatus, Vocabulary
+from app.vocabulary import ClaimStatus, Verification, Vocabulary
 
 RowT = TypeVar("RowT")
 FOLDED = 400  # what the column holds: one letter can fold to eighteen
@@ -196,9 +196,19 @@ class SeedWriter:
         changed = []
         for part in wanted.values():
             row = self._begin(part.key, rows, _new_claim)
-            fill_claim(row, part, names, self._vocabulary, verified=self._verified)
+            row.key = part.key
+            fill_claim(row, part, names, self._vocabulary, self._verifications(part))
             changed.append((row, part))
         return changed
+
+    def _verifications(self, part: ClaimSeed) -> list[Verification]:
+        """A document says whether its citations were compared with the text."""
+        return [
+            Verification.verified
+            if cited.quote is not None and cited.passage.partition("/")[0] in self._verified
+            else Verification.unverified
+            for cited in part.citations
+        ]
 
     def _leave_those_under_other_keys(self, wanted: dict[str, ClaimSeed]) -> None:
         """Take out what exists under another key, unless the seed makes that something else."""

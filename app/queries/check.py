@@ -1,25 +1,20 @@
-"""Is the base what it says it is? References, conflicts, versions, citations, search."""
+"""Is the base what it says it is? References, conflicts, the record of changes, search."""
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import (
-    Change,
     Citation,
     Claim,
-    Concept,
     Condition,
     Conflict,
     ConflictClaim,
-    Document,
     Passage,
-    Revision,
-    StoredVocabulary,
 )
+from app.queries.audit import audit_chain, audit_records, audit_texts, audit_versions
 from app.queries.computed import compute_rows
 from app.queries.search import index_faults
 from app.vocabulary import Severity, Vocabulary
@@ -32,7 +27,10 @@ def check_base(session: Session, vocabulary: Vocabulary, say: Say) -> list[str]:
     faults = [
         *_reference_faults(session),
         *_conflict_faults(session, vocabulary, say),
-        *_revision_faults(session),
+        *_chain_faults(session, say),
+        *audit_versions(session),
+        *audit_records(session),
+        *audit_texts(session),
         *_span_faults(session),
         *index_faults(session),
     ]
@@ -108,33 +106,10 @@ def _claims_of(session: Session, conflict_id: int) -> list[tuple[int, int, Sever
     return sorted(rows.all())
 
 
-def _revision_faults(session: Session) -> list[str]:
-    faults = []
-    numbers = session.execute(select(func.count(), func.max(Change.number))).one()
-    if numbers[0] != (numbers[1] or 0):
-        faults.append("the numbers of the changes have a gap")
-    versioned: dict[str, Any] = {
-        "claim": Claim,
-        "conflict": Conflict,
-        "document": Document,
-        "condition": Condition,
-        "concept": Concept,
-        "vocabulary": StoredVocabulary,
-    }
-    for record_type, model in versioned.items():
-        latest = (
-            select(Revision.record_id, func.max(Revision.version).label("version"))
-            .where(Revision.record_type == record_type)
-            .group_by(Revision.record_id)
-            .subquery()
-        )
-        differing = session.scalars(
-            select(model.id)
-            .outerjoin(latest, latest.c.record_id == model.id)
-            .where(func.coalesce(latest.c.version, 0) != model.version),
-        )
-        faults += [f"the {record_type} {id_} has no revision of its version" for id_ in differing]
-    return faults
+def _chain_faults(session: Session, say: Say) -> list[str]:
+    chain = audit_chain(session)
+    say(f"{chain.changes} changes, the last of digest {chain.digest}")
+    return chain.faults
 
 
 def _span_faults(session: Session) -> list[str]:

@@ -11,9 +11,9 @@ from app import conflicts as rules
 from app.errors import InvalidRequestError
 from app.identifiers import Prefix, number_of
 from app.models import Citation, Claim, Condition, Conflict, Passage
-from app.queries.computed import conflict_columns
+from app.queries.computed import compute_over
 from app.queries.conflicts import conflict_records
-from app.queries.eligible import concept_hierarchy, eligible_claims
+from app.queries.eligible import eligible_claims
 from app.queries.names import condition_ids, document_ids, passage_ids
 from app.queries.records import Record
 from app.queries.view import View
@@ -74,15 +74,17 @@ def view_without(
     left = left.join(Claim, Claim.id == Citation.claim_id)
     left = left.where(Claim.condition_id == condition_id, Citation.passage_id.not_in(excluded))
     counts = {row[0]: (row[1], row[2]) for row in session.execute(left.group_by(Citation.claim_id))}
-    result = rules.compute_conflicts(
+    slug = session.scalars(select(Condition.slug).where(Condition.id == condition_id)).one()
+    computed, severities = compute_over(
+        session,
         [
             replace(claim, citations=kept)
             for claim in eligible_claims(session, condition_id)
             if (kept := _without(claim.citations, excluded))
         ],
+        condition_id,
+        slug,
         vocabulary,
-        concept_hierarchy(session),
-        condition=session.scalars(select(Condition.slug).where(Condition.id == condition_id)).one(),
     )
     # Leaving sources out opens no conflict that is not stored: it weakens and closes some.
     stored = select(Conflict.key, Conflict.id).where(Conflict.condition_id == condition_id)
@@ -90,21 +92,21 @@ def view_without(
     records = conflict_records(session, list(numbers.values()))
     conflicts: dict[int, Record] = {}
     refs: dict[int, list[Record]] = {}
-    for conflict in result.conflicts:
-        number = numbers[conflict.key]
-        conflicts[number] = _recomputed(records[number], conflict, vocabulary)
-        for claim, severity in conflict.severities:
+    for key, row in computed.items():
+        number = numbers[key]
+        conflicts[number] = _recomputed(records[number], row.columns)
+        for claim, severity in row.severities.items():
             refs.setdefault(number_of(Prefix.claim, claim), []).append(
                 {
                     "id": records[number]["id"],
-                    "kind": conflict.kind,
+                    "kind": row.columns["kind"],
                     "severity": severity.value,
                 },
             )
     return View(
         concept_narrower=narrower,
         excluded_passages=excluded,
-        severities={number_of(Prefix.claim, id_): own for id_, own in result.severities.items()},
+        severities=severities,
         counts=counts,
         conflicts=dict(sorted(conflicts.items())),
         conflict_refs=refs,
@@ -119,13 +121,15 @@ def _without(
     return tuple(citation for citation in citations if citation.passage not in out)
 
 
-def _recomputed(record: Record, conflict: rules.Conflict, vocabulary: Vocabulary) -> Record:
-    columns = conflict_columns(conflict, vocabulary)
-    severity = conflict.severity
+def _recomputed(record: Record, columns: Mapping[str, Any]) -> Record:
+    computed, effective = columns["computed"], columns["effective"]
     return {
         **record,
-        "severity": {"computed": severity.value, "effective": severity.value},
-        "conflict": severity.is_conflict,
-        "explanation": conflict.explanation,
+        "severity": {"computed": computed.value, "effective": effective.value},
+        "conflict": effective.is_conflict,
+        "explanation": columns["explanation"],
+        "fingerprint": columns["fingerprint"],
+        "decision": columns["decision"],
+        "decision_status": columns["decision_status"],
         **columns["body"],
     }

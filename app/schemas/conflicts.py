@@ -106,7 +106,7 @@ class ConflictOut(Out):
     version: int
     status: Annotated[str, Field(examples=["open"])]
     condition: ConditionRef
-    rule: Rule | Literal["asserted"]
+    rule: Rule
     kind: str
     question: str
     subject: ConceptRef | None

@@ -149,8 +149,9 @@ class CitationSeed(In):
         return self
 
 
-class ClaimSeed(In):
-    key: NaturalKey
+class ClaimContent(In):
+    """What a claim says, and who is cited for it."""
+
     condition: Slug
     subject: Slug | None = None
     question: Annotated[str, Field(max_length=80)]
@@ -160,7 +161,7 @@ class ClaimSeed(In):
     words: Sentence | None = None
     polarity: Annotated[Polarity, Loose] = Polarity.affirms
     scope: ScopeSeed = ScopeSeed()
-    citations: Annotated[list[CitationSeed], Field(min_length=1, max_length=1_000)]
+    citations: Annotated[list[CitationSeed], Field(max_length=1_000)] = []
 
     @model_validator(mode="after")
     def _has_one_value(self) -> Self:
@@ -178,6 +179,11 @@ class ClaimSeed(In):
             polarity=self.polarity.value,
             scope=self.scope.model_dump(mode="json"),
         )
+
+
+class ClaimSeed(ClaimContent):
+    key: NaturalKey
+    citations: Annotated[list[CitationSeed], Field(min_length=1, max_length=1_000)]
 
 
 class Seed(In):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.errors import MalformedRequestError, SeedError
-from app.schemas.seed import CitationSeed, ClaimSeed, DocumentSeed, PassageSeed, Seed
+from app.schemas.seed import CitationSeed, ClaimContent, DocumentSeed, PassageSeed, Seed
 from app.schemas.strict_json import read_json
 from app.vocabulary import Policy, Vocabulary
 
@@ -139,7 +139,7 @@ def document_faults(pointer: str, document: DocumentSeed) -> Iterator[Fault]:
             yield Fault(f"{pointer}/uncited/{number}", "the sentence lies in no passage")
 
 
-def value_faults(pointer: str, claim: ClaimSeed, vocabulary: Vocabulary) -> Iterator[Fault]:
+def value_faults(pointer: str, claim: ClaimContent, vocabulary: Vocabulary) -> Iterator[Fault]:
     question = vocabulary.question_by_key.get(claim.question)
     if question is None:
         yield Fault(f"{pointer}/question", f"the vocabulary has no question {claim.question}")
@@ -152,7 +152,7 @@ def value_faults(pointer: str, claim: ClaimSeed, vocabulary: Vocabulary) -> Iter
         yield Fault(f"{pointer}/words", "only an open question is answered by words")
 
 
-def claim_concept_faults(pointer: str, claim: ClaimSeed, concepts: set[str]) -> Iterator[Fault]:
+def claim_concept_faults(pointer: str, claim: ClaimContent, concepts: set[str]) -> Iterator[Fault]:
     named = {"concept": claim.concept, "subject": claim.subject}
     scope = claim.scope.model_dump(exclude={"age_low", "age_high"})
     named |= {f"scope/{part}": key for part, key in scope.items()}
@@ -166,7 +166,7 @@ def claim_concept_faults(pointer: str, claim: ClaimSeed, concepts: set[str]) -> 
 
 def citation_faults(
     pointer: str,
-    claim: ClaimSeed,
+    claim: ClaimContent,
     passages: dict[str, PassageSeed],
 ) -> Iterator[Fault]:
     seen: dict[tuple[str, int | None, int | None, str | None], int] = {}

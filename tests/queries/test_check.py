@@ -43,6 +43,7 @@ def test_what_was_looked_at_is_said(milia_session: Session) -> None:
 
     assert [line.split(" ", 1)[1].split(",")[0] for line in said] == [
         "conflicts equal a fresh computation",
+        "changes",
         "claims",
     ]
 
@@ -152,7 +153,7 @@ def a_citation_shorter_than_its_quote(session: Session) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_a_planted_fault_is_found_and_no_other(
+def test_a_planted_fault_is_found_and_nothing_else_is_named(
     milia_session: Session,
     tamper: Callable[[Session], None],
     sentence: str,
@@ -161,8 +162,9 @@ def test_a_planted_fault_is_found_and_no_other(
 
     found = faults(milia_session)
 
-    assert len(found) == 1
-    assert sentence in found[0]
+    # Most are found twice: by a rule, and by what the last revision says.
+    assert any(sentence in fault for fault in found)
+    assert len(found) <= 2
 
 
 def test_the_flag_of_a_claim_that_is_not_published_is_looked_at(milia_session: Session) -> None:
@@ -171,9 +173,7 @@ def test_the_flag_of_a_claim_that_is_not_published_is_looked_at(milia_session: S
         update(Claim).where(Claim.id == undisputed).values(status="retracted", conflict=True),
     )
 
-    [fault] = faults(milia_session)
-
-    assert "the flags of the claim" in fault
+    assert any("the flags of the claim" in fault for fault in faults(milia_session))
 
 
 # A document against its text

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
         int | None,
         Field(ge=0, description="Seconds that a purged CDN may keep a public answer."),
     ] = None
+    four_eyes: Annotated[
+        bool,
+        Field(description="Nobody publishes their own claim or accepts their own proposal."),
+    ] = False
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
 
 

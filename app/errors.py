@@ -169,6 +169,19 @@ class SeedError(ClaimbaseError):
     explanation = "The seed file is not valid. Nothing of it was loaded."
 
 
+class ImportRefusedError(ClaimbaseError):
+    """Lines of a bulk import are at fault; ``faults`` has them all, up to a limit."""
+
+    status = 422
+    code = "import-refused"
+    title = "Import refused"
+    explanation = (
+        "Lines of the import are not valid, or contradict each other or the base. Nothing of it "
+        "was written. `faults` names each line, the place in it and the reason, up to a thousand; "
+        "`faults_total` says how many there are."
+    )
+
+
 def all_errors() -> list[type[ClaimbaseError]]:
     """Every kind of problem that an answer can have, by status and code."""
     return sorted(ClaimbaseError.__subclasses__(), key=lambda error: (error.status, error.code))

@@ -15,6 +15,7 @@ class Prefix(StrEnum):
     document = "DOC"
     passage = "PSG"
     proposal = "PRP"
+    account = "ACC"
     import_ = "IMP"
 
 

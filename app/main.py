@@ -22,12 +22,18 @@ from app.openapi import install_openapi, operation_id
 from app.parameters import refuse_unknown_parameters
 from app.problems import install_problem_handlers
 from app.routers import (
+    accounts,
+    claim_edits,
     claims,
     concepts,
     conditions,
     conflicts,
+    decisions,
+    document_edits,
     documents,
     exports,
+    proposals,
+    queue,
     system,
     vocabulary,
 )
@@ -36,7 +42,22 @@ from app.version import VERSION
 from app.vocabulary import load_vocabulary
 from app.writes import install_replays
 
-ROUTERS = (system, conditions, exports, claims, conflicts, documents, concepts, vocabulary)
+ROUTERS = (
+    system,
+    conditions,
+    exports,
+    claims,
+    conflicts,
+    documents,
+    concepts,
+    vocabulary,
+    accounts,
+    claim_edits,
+    decisions,
+    document_edits,
+    proposals,
+    queue,
+)
 SWAGGER_ASSETS = Path(fastapi_offline.__file__).parent / "static"
 OWN_ASSETS = Path(__file__).parent / "static"
 # Of exports; the middleware knows the others.
@@ -90,7 +111,7 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=[
             "Accept",
             "Authorization",

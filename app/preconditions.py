@@ -5,7 +5,13 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
-from app.errors import InvalidRequestError, PreconditionRequiredError
+from app.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    PreconditionRequiredError,
+    StaleError,
+)
+from app.identifiers import Prefix, parse_id
 
 _TAG = re.compile(r'(?:W/)?"?([A-Z]{3}[1-9][0-9]{0,17})\.([1-9][0-9]{0,8})(?:-[0-9a-z-]+)?"?')
 
@@ -52,3 +58,18 @@ def _expected(
 
 
 IfMatch = Annotated[Expected, Depends(_expected)]
+
+
+def record_number(prefix: Prefix, text: str) -> int:
+    """42 of ``CLM42``. Raises NotFoundError."""
+    parsed = parse_id(prefix, text)
+    if parsed is None or parsed[1] is not None:
+        raise NotFoundError("There is no record of this id.")
+    return parsed[0]
+
+
+def version_of(expected: Expected, name: str) -> int:
+    """The version of ``name`` that the client read. Raises StaleError for another record's."""
+    if expected.record != name:
+        raise StaleError(f"If-Match has the tag of another record than {name}.")
+    return expected.version

@@ -20,9 +20,21 @@ from app.answers import JSON, tag_of
 from app.commands.changes import ChangeDraft, finish_change
 from app.config import Settings
 from app.db import Sessions
-from app.errors import ConflictingStateError, InvalidRequestError
+from app.errors import (
+    BodyTooLargeError,
+    ConflictingStateError,
+    ForbiddenError,
+    InvalidRequestError,
+    MalformedRequestError,
+    NotFoundError,
+    PreconditionRequiredError,
+    StaleError,
+    UnauthorizedError,
+    UnsupportedMediaTypeError,
+)
 from app.models import IdempotentAnswer
 from app.models.base import utc_now
+from app.problems import problem_responses
 from app.queries.accounts import Actor
 from app.queries.requests import KEPT_FOR, find_answer
 from app.vocabulary import Vocabulary
@@ -100,6 +112,14 @@ class Write:
         self._remember(status, headers, content)
         return Response(content, status_code=status, headers=headers, media_type=JSON)
 
+    def answer_once(self, draft: ChangeDraft, shown: Record) -> Response:
+        """Finish the change and show what is stored nowhere, and so cannot be shown again."""
+        finish_change(self.session, draft)
+        if self.dry_run:
+            body = {"dry_run": True, "record": {}, "conflicts": effects(draft)}
+            return Response(to_json(body), headers=PRIVATE, media_type=JSON)
+        return Response(to_json(shown), status_code=201, headers=PRIVATE, media_type=JSON)
+
     def _remember(self, status: int, headers: dict[str, str], content: bytes) -> None:
         if self.idempotency_key is None:
             return
@@ -146,6 +166,20 @@ def effects(draft: ChangeDraft) -> dict[str, list[Record]]:
                 },
             )
     return found
+
+
+WRITE_PROBLEMS = problem_responses(
+    MalformedRequestError,
+    UnauthorizedError,
+    ForbiddenError,
+    NotFoundError,
+    ConflictingStateError,
+    StaleError,
+    BodyTooLargeError,
+    UnsupportedMediaTypeError,
+    InvalidRequestError,
+    PreconditionRequiredError,
+)
 
 
 async def _digest(request: Request) -> str:

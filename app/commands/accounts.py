@@ -1,13 +1,22 @@
 """Accounts and their keys: made, changed, disabled and revoked, all of it on record."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, note_event
-from app.errors import ConflictingStateError, NotFoundError
+from app.commands.versions import take_version
+from app.errors import (
+    ConflictingStateError,
+    InvalidRequestError,
+    NotFoundError,
+    StaleError,
+)
+from app.identifiers import Prefix, public_id
 from app.keys import NewKey, make_key
 from app.models import Account, ApiKey
 from app.models.base import utc_now
@@ -25,30 +34,31 @@ def create_account(session: Session, draft: ChangeDraft, name: str, role: Role) 
     note_event(session, draft, "account", account, "created")
 
 
-def change_role(session: Session, draft: ChangeDraft, name: str, role: Role) -> None:
+def edit_account(
+    session: Session,
+    draft: ChangeDraft,
+    name: str,
+    expected: tuple[str, int] | None,
+    patch: Mapping[str, Any],
+) -> None:
+    """Change ``role`` and ``disabled``. Of a disabled account no key opens anything.
+
+    ``expected``: id and version that the change was made from; None on the command line.
+    """
     account = _locked(session, name)
-    if account.role is role:
-        raise ConflictingStateError(f"The account {name} is a {role} already.")
-    account.role = role
-    _note(session, draft, account, "updated")
-
-
-def disable_account(session: Session, draft: ChangeDraft, name: str) -> None:
-    """From now on none of its keys opens anything."""
-    account = _locked(session, name)
-    if account.disabled_at is not None:
-        raise ConflictingStateError(f"The account {name} is disabled already.")
-    account.disabled_at = utc_now()
-    _note(session, draft, account, "disabled")
-
-
-def enable_account(session: Session, draft: ChangeDraft, name: str) -> None:
-    """Its keys that are neither revoked nor expired open again."""
-    account = _locked(session, name)
-    if account.disabled_at is None:
-        raise ConflictingStateError(f"The account {name} is not disabled.")
-    account.disabled_at = None
-    _note(session, draft, account, "enabled")
+    id_ = public_id(Prefix.account, account.id)
+    if expected is not None and expected[0] != id_:
+        raise StaleError(f"If-Match has the tag of another record than {id_}.")
+    version = account.version if expected is None else expected[1]
+    take_version(session, "account", Account, account.id, version)
+    session.refresh(account)
+    if "role" in patch:
+        account.role = patch["role"]
+    if "disabled" in patch:
+        was_disabled = account.disabled_at is not None
+        if patch["disabled"] != was_disabled:
+            account.disabled_at = utc_now() if patch["disabled"] else None
+    note_event(session, draft, "account", account, "updated")
 
 
 def create_key(
@@ -62,6 +72,12 @@ def create_key(
     account = _locked(session, name)
     if account.disabled_at is not None:
         raise ConflictingStateError(f"The account {name} is disabled.")
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= utc_now()):
+        place = {"in": "body", "pointer": "/expires_at", "code": "invalid"}
+        raise InvalidRequestError(
+            "The expiry has to be a time to come, with its offset.",
+            errors=[place | {"detail": "Such as 2027-01-31T00:00:00Z."}],
+        )
     new = make_key()
     key = ApiKey(
         account_id=account.id,
@@ -76,8 +92,11 @@ def create_key(
     return new
 
 
-def revoke_key(session: Session, draft: ChangeDraft, key_id: str) -> None:
-    """The key opens nothing from the next request on, whichever worker gets it."""
+def revoke_key(session: Session, draft: ChangeDraft, key_id: str) -> str:
+    """The key opens nothing from the next request on, whichever worker gets it.
+
+    The name of its account.
+    """
     key = session.scalar(select(ApiKey).where(ApiKey.key_id == key_id).with_for_update())
     if key is None:
         raise NotFoundError("There is no key of this id.")
@@ -86,6 +105,7 @@ def revoke_key(session: Session, draft: ChangeDraft, key_id: str) -> None:
     key.revoked_at = utc_now()
     key.version += 1
     note_event(session, draft, "key", key, "revoked")
+    return session.get_one(Account, key.account_id).name
 
 
 def touch_key(session: Session, key_id: str) -> None:
@@ -100,9 +120,3 @@ def _locked(session: Session, name: str) -> Account:
     if account is None:
         raise NotFoundError("There is no account of this name.")
     return account
-
-
-def _note(session: Session, draft: ChangeDraft, account: Account, action: str) -> None:
-    account.version += 1
-    account.updated_at = utc_now()
-    note_event(session, draft, "account", account, action)

@@ -56,6 +56,7 @@ def refresh_conflicts(
         changed.append((row, action))
     for key, row in stored.items():
         if key not in computed and row.status == OPEN:
+            row.version -= row.id == decided
             _write(row, {"status": CLOSED})
             changed.append((row, "conflict.closed"))
     session.flush()

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
+from app.identifiers import Prefix, public_id
 from app.keys import digest_of, key_id_of
 from app.models import Account, ApiKey
 from app.models.base import utc_now
@@ -90,6 +91,7 @@ def key_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
 
 def account_record(account: Account) -> Record:
     return {
+        "id": public_id(Prefix.account, account.id),
         "name": account.name,
         "role": account.role.value,
         "version": account.version,

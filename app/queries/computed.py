@@ -110,7 +110,7 @@ def _row(
     kind = decision["kind"] if decision else None
     stands = columns["decision_status"]
     held = {
-        claim: _held(severity, kind, stands, conflict.rule)
+        claim: held_severity(severity, kind, stands, conflict.rule)
         for claim, severity in conflict.severities
     }
     return ComputedConflict(
@@ -124,7 +124,7 @@ def _row(
     )
 
 
-def _held(severity: Severity, kind: str | None, status: str, rule: Rule) -> Severity:
+def held_severity(severity: Severity, kind: str | None, status: str, rule: Rule) -> Severity:
     if rule is Rule.asserted and status != STANDING:
         return Severity.none  # the rules found nothing, and the curator judged something else
     return in_force(severity, kind, status)
@@ -146,7 +146,7 @@ def conflict_columns(
         "kind": conflict.kind,
         "question": conflict.question,
         "computed": computed,
-        "effective": _held(conflict.severity, kind, status, conflict.rule),
+        "effective": held_severity(conflict.severity, kind, status, conflict.rule),
         "status": OPEN,
         "explanation": conflict.explanation,
         "fingerprint": conflict.fingerprint,

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
 from app.identifiers import Prefix, parse_id
-from app.models import Citation, Claim, Document, Passage
+from app.models import Citation, Claim, Document, DocumentText, Passage
 from app.queries.filters import visible_claims
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, document_records
@@ -48,3 +48,15 @@ def list_documents(
         record["passages"] = len(record["passages"])
         del record["uncited"]
     return Page.of(found, [records[id_] for id_ in found.ids], at, filters)
+
+
+def get_held_text(session: Session, document_id: int) -> tuple[str, str]:
+    """Digest and text of a document. Raises NotFoundError where none is held."""
+    row = session.execute(
+        select(DocumentText.sha256, DocumentText.text)
+        .join(Document, Document.sha256 == DocumentText.sha256)
+        .where(Document.id == document_id, Document.text_held),
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no document of this id, or its text is not held.")
+    return row.sha256, row.text

@@ -13,9 +13,16 @@ from app.queries.records import AnyRow
 from app.vocabulary import ClaimStatus, DocumentStatus, ScopePart
 
 
-def eligible_claims(session: Session, condition_id: int) -> list[rules.Claim]:
-    """The claims of a condition that can clash, with the citations that count."""
-    citations = _citations(session, condition_id)
+def eligible_claims(
+    session: Session,
+    condition_id: int,
+    statuses: Sequence[ClaimStatus] = (ClaimStatus.published,),
+) -> list[rules.Claim]:
+    """The claims of a condition that can clash, with the citations that count.
+
+    With more ``statuses`` than published: as if those were published too.
+    """
+    citations = _citations(session, condition_id, statuses)
     value, subject = aliased(Concept), aliased(Concept)
     scopes = {part: aliased(Concept) for part in ScopePart}
     statement = (
@@ -29,7 +36,7 @@ def eligible_claims(session: Session, condition_id: int) -> list[rules.Claim]:
         )
         .outerjoin(value, value.id == Claim.concept_id)
         .outerjoin(subject, subject.id == Claim.subject_id)
-        .where(Claim.condition_id == condition_id, Claim.status == ClaimStatus.published)
+        .where(Claim.condition_id == condition_id, Claim.status.in_(statuses))
         .order_by(Claim.id)
     )
     for part, concept in scopes.items():
@@ -38,7 +45,15 @@ def eligible_claims(session: Session, condition_id: int) -> list[rules.Claim]:
     return [_claim(row, citations[row[0].id]) for row in rows if row[0].id in citations]
 
 
+# Under this name of ``session.info`` a command that computes very many conditions, and changes
+# no concept meanwhile, keeps the hierarchy.
+HIERARCHY = "concept_hierarchy"
+
+
 def concept_hierarchy(session: Session) -> rules.Concepts:
+    kept: rules.Concepts | None = session.info.get(HIERARCHY)
+    if kept is not None:
+        return kept
     narrower, broader = aliased(Concept), aliased(Concept)
     rows = session.execute(
         select(narrower.key, broader.key)
@@ -52,7 +67,9 @@ def concept_hierarchy(session: Session) -> rules.Concepts:
     return rules.Concepts(found)
 
 
-def _citations(session: Session, condition_id: int) -> dict[int, list[rules.Citation]]:
+def _citations(
+    session: Session, condition_id: int, statuses: Sequence[ClaimStatus]
+) -> dict[int, list[rules.Citation]]:
     rows = session.execute(
         select(Citation, Passage.document_id, Passage.position)
         .join(Passage, Passage.id == Citation.passage_id)
@@ -60,7 +77,7 @@ def _citations(session: Session, condition_id: int) -> dict[int, list[rules.Cita
         .join(Claim, Claim.id == Citation.claim_id)
         .where(
             Claim.condition_id == condition_id,
-            Claim.status == ClaimStatus.published,
+            Claim.status.in_(statuses),
             Document.status == DocumentStatus.active,
         ),
     )

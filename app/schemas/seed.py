@@ -30,6 +30,9 @@ def _written_out(day: object) -> object:
 
 
 Day = Annotated[Annotated[date, Loose] | None, BeforeValidator(_written_out)]
+Url = Annotated[str, Field(max_length=2_000, pattern=r"^https?://\S+$")]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ConceptSeed(In):
@@ -72,26 +75,29 @@ class UncitedSeed(In):
     reason: Sentence
 
 
-class DocumentSeed(In):
-    """``verified``: every citation was compared with the text of this digest and stands
-    there; ``check --document`` is how, and CI does it again."""
+class DocumentContent(In):
+    """Where a document is from, how its text can be recognised, and its passages."""
 
     key: Slug
     title: Name
-    url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://\S+$")] | None = None
+    url: Url | None = None
     publisher: Name | None = None
     family: Slug | None = None
-    language: (
-        Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] | None
-    ) = None
+    language: Language | None = None
     licence: Name | None = None
     published_on: Day = None
     retrieved_on: Day = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Digest | None = None
     length: Offset | None = None
-    verified: bool = False
     passages: Annotated[list[PassageSeed], Field(min_length=1, max_length=10_000)]
     uncited: Annotated[list[UncitedSeed], Field(max_length=100_000)] = []
+
+
+class DocumentSeed(DocumentContent):
+    """``verified``: every citation was compared with the text of this digest and stands
+    there; ``check --document`` is how, and CI does it again."""
+
+    verified: bool = False
 
 
 class QuantitySeed(In):

@@ -1,17 +1,26 @@
 """Reading a seed file: well-formed, complete in itself, every place named that is wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from app.errors import MalformedRequestError, SeedError
-from app.schemas.seed import CitationSeed, ClaimContent, DocumentSeed, PassageSeed, Seed
+from app.schemas.seed import CitationSeed, ClaimContent, DocumentContent, PassageSeed, Seed
 from app.schemas.strict_json import read_json
 from app.vocabulary import Policy, Vocabulary
 
 MAX_ERRORS = 20
+
+
+class Span(Protocol):
+    """A passage, as a body or as a row."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ def read_seed(content: bytes, vocabulary: Vocabulary) -> Seed:
     try:
         seed = Seed.model_validate(data)
     except ValidationError as error:
-        raise _refusal([Fault(_pointer(e["loc"]), e["msg"]) for e in error.errors()]) from error
+        raise _refusal([Fault(pointer_of(e["loc"]), e["msg"]) for e in error.errors()]) from error
     faults = list(find_faults(seed, vocabulary))
     if faults:
         raise _refusal(faults)
@@ -47,7 +56,7 @@ def _refusal(faults: list[Fault]) -> SeedError:
     )
 
 
-def _pointer(location: tuple[Any, ...]) -> str:
+def pointer_of(location: tuple[Any, ...]) -> str:
     return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in location)
 
 
@@ -124,7 +133,7 @@ def _condition_faults(seed: Seed) -> Iterator[Fault]:
             taken.add(slug)
 
 
-def document_faults(pointer: str, document: DocumentSeed) -> Iterator[Fault]:
+def document_faults(pointer: str, document: DocumentContent) -> Iterator[Fault]:
     yield from duplicates(f"{pointer}/passages", "/key", [p.key for p in document.passages])
     last_end = 0
     for number, passage in enumerate(document.passages):
@@ -167,7 +176,7 @@ def claim_concept_faults(pointer: str, claim: ClaimContent, concepts: set[str]) 
 def citation_faults(
     pointer: str,
     claim: ClaimContent,
-    passages: dict[str, PassageSeed],
+    passages: Mapping[str, Span],
 ) -> Iterator[Fault]:
     seen: dict[tuple[str, int | None, int | None, str | None], int] = {}
     for number, citation in enumerate(claim.citations):
@@ -182,7 +191,7 @@ def citation_faults(
             yield Fault(place, f"the same citation stands at {pointer}/citations/{seen[span]}")
 
 
-def _lies_within(citation: CitationSeed, passage: PassageSeed) -> bool:
+def _lies_within(citation: CitationSeed, passage: Span) -> bool:
     if citation.start is None or citation.end is None:
         return True
     return passage.start <= citation.start and citation.end <= passage.end

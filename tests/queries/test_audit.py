@@ -98,9 +98,10 @@ def the_last_revision_is_removed(session: Session) -> None:
 def a_revision_is_put_in(session: Session) -> None:
     row = session.execute(
         select(*Revision.__table__.columns).order_by(Revision.id.desc()).limit(1),
-    ).one()
-    again = dict(row._mapping) | {"id": row.id + 1, "event": row.event + 1}
-    session.execute(insert(Revision), again | {"version": row.version + 1})
+    ).mappings()
+    again = dict(row.one())
+    again |= {name: again[name] + 1 for name in ("id", "event", "version")}
+    session.execute(insert(Revision), again)
 
 
 def a_change_is_put_in(session: Session) -> None:
@@ -214,9 +215,9 @@ def remove_a_broader_concept(session: Session) -> None:
 
 
 def put_a_citation_in(session: Session) -> None:
-    row = session.execute(select(*Citation.__table__.columns).limit(1)).one()
+    row = session.execute(select(*Citation.__table__.columns).limit(1)).mappings().one()
     last = session.scalar(select(func.max(Citation.id))) or 0
-    session.execute(insert(Citation), dict(row._mapping) | {"id": last + 1, "position": 99})
+    session.execute(insert(Citation), dict(row) | {"id": last + 1, "position": 99})
 
 
 def swap_two_statements(session: Session) -> None:

@@ -1,0 +1,141 @@
+"""Creating and changing claims. A change of what is public may become a proposal."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.commands.changes import ChangeDraft, note_event
+from app.commands.claim_content import patched_content, write_content
+from app.commands.conflicts import refresh_conflicts
+from app.commands.proposals import propose
+from app.commands.search import index_claims
+from app.commands.versions import lock_conditions, stale, take_version
+from app.errors import ConflictingStateError, ForbiddenError, NotFoundError
+from app.models import Change, Claim, Condition, Revision
+from app.models.base import utc_now
+from app.policy import Role
+from app.queries.accounts import Actor
+from app.queries.records import claim_records
+from app.schemas.claim_edits import ClaimIn
+from app.schemas.seed import ClaimContent
+from app.vocabulary import ClaimStatus, Vocabulary
+
+CREATED, UPDATED = "created", "updated"
+WITHDRAWN = {ClaimStatus.rejected, ClaimStatus.retracted}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of one claim, made from its version ``version``.
+
+    ``four_eyes``: nobody publishes their own, so that a curator's change of what is public is
+    a proposal too.
+    """
+
+    claim_id: int
+    version: int
+    actor: Actor
+    vocabulary: Vocabulary
+    four_eyes: bool = False
+
+
+def create_claim(
+    session: Session,
+    draft: ChangeDraft,
+    body: ClaimIn,
+    vocabulary: Vocabulary,
+) -> int:
+    """A new draft; its id. Raises InvalidRequestError, and ConflictingStateError for a claim
+    that exists."""
+    condition_id = session.scalar(select(Condition.id).where(Condition.slug == body.condition))
+    lock_conditions(session, [condition_id] if condition_id else [])
+    now = utc_now()
+    row = Claim(
+        key=body.key or f"claim/{secrets.token_hex(8)}",
+        status=ClaimStatus.draft,
+        version=1,
+        citations=[],
+        created_at=now,
+        updated_at=now,
+    )
+    content = ClaimContent.model_validate(body.model_dump(exclude={"key", "reason"}))
+    write_content(session, row, content, vocabulary)
+    index_claims(session, [row.id])
+    note_event(session, draft, "claim", row, CREATED)
+    return row.id
+
+
+def edit_claim(
+    session: Session, draft: ChangeDraft, edit: Edit, patch: dict[str, Any]
+) -> int | None:
+    """Change what a claim says, or propose it; the id of the proposal if it is one.
+
+    Contributors change their own drafts; what they change of a published claim is proposed.
+    """
+    slug, claim = open_claim(session, edit)
+    if claim.status in WITHDRAWN:
+        raise ConflictingStateError(f"The claim is {claim.status}: restore it first.")
+    is_public = claim.status is ClaimStatus.published
+    if is_public and (edit.actor.role is Role.contributor or edit.four_eyes):
+        if claim.version != edit.version:
+            raise stale(session, "claim", claim.id, edit.version)
+        patched_content(claim_records(session, [claim.id])[claim.id], patch)
+        return propose(session, draft, edit.actor, claim, patch)
+    refuse_foreign_draft(session, edit.actor, claim)
+    apply_patch(session, draft, edit, slug, patch)
+    return None
+
+
+def apply_patch(
+    session: Session, draft: ChangeDraft, edit: Edit, slug: str, patch: dict[str, Any]
+) -> None:
+    """Make the next version of a claim whose condition ``slug`` is locked."""
+    take_version(session, "claim", Claim, edit.claim_id, edit.version)
+    row = loaded(session, edit.claim_id)
+    record = claim_records(session, [row.id])[row.id]
+    write_content(session, row, patched_content(record, patch), edit.vocabulary)
+    index_claims(session, [row.id])
+    note_event(session, draft, "claim", row, UPDATED)
+    if row.status is ClaimStatus.published:
+        refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary)
+
+
+def open_claim(session: Session, edit: Edit) -> tuple[str, Claim]:
+    """Lock the condition of a claim, then read it: the condition's slug, and the row."""
+    known = select(Claim.condition_id).where(Claim.id == edit.claim_id)
+    condition_id = session.scalar(known)
+    if condition_id is None:
+        raise NotFoundError("There is no claim of this id.")
+    slug = lock_conditions(session, [condition_id])[condition_id]
+    return slug, loaded(session, edit.claim_id)
+
+
+def loaded(session: Session, claim_id: int) -> Claim:
+    """The row as it is now, with its citations."""
+    return session.scalars(
+        select(Claim)
+        .where(Claim.id == claim_id)
+        .options(selectinload(Claim.citations))
+        .execution_options(populate_existing=True),
+    ).one()
+
+
+def refuse_foreign_draft(session: Session, actor: Actor, claim: Claim) -> None:
+    """Contributors change what they drafted themselves. Raises ForbiddenError."""
+    if actor.role is Role.contributor and author_of(session, claim.id) != actor.account:
+        raise ForbiddenError("A contributor changes their own drafts; this one is another's.")
+
+
+def author_of(session: Session, claim_id: int) -> str | None:
+    return session.scalar(
+        select(Change.actor)
+        .join(Revision, Revision.change == Change.number)
+        .where(
+            Revision.record_type == "claim",
+            Revision.record_id == claim_id,
+            Revision.version == 1,
+        ),
+    )

@@ -1,0 +1,295 @@
+"""The lines of an import on disk while they are checked, and the faults that were found.
+
+A SQLite file of its own: no lock of the base is held, and memory does not grow with the lines.
+"""
+
+import sqlite3
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROWS_AT_ONCE = 500
+MAX_FAULTS = 1_000
+# In the order in which they refer to each other.
+TYPES = ("concept", "condition", "document", "claim")
+CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
+SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE lines (
+    line INTEGER PRIMARY KEY, type TEXT, key TEXT, scope TEXT, identity TEXT, body BLOB
+);
+CREATE TABLE broken (type TEXT, key TEXT);
+CREATE TABLE slugs (slug TEXT, line INTEGER, pointer TEXT);
+CREATE TABLE broader (key TEXT, broader TEXT);
+CREATE TABLE texts (document TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
+CREATE TABLE plan (line INTEGER PRIMARY KEY, action TEXT, record_id INTEGER, version INTEGER);
+"""
+INDEXES = """
+CREATE INDEX lines_key ON lines (type, key);
+CREATE INDEX lines_identity ON lines (identity);
+CREATE INDEX lines_scope ON lines (type, scope);
+CREATE INDEX slugs_slug ON slugs (slug);
+CREATE INDEX broken_key ON broken (type, key);
+"""
+
+
+class LineFault(NamedTuple):
+    """What is wrong with a line, and where in it: a JSON pointer, RFC 6901."""
+
+    line: int
+    pointer: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f" at {self.pointer}" if self.pointer else ""
+        return f"line {self.line}{where}: {self.reason}"
+
+
+class Faults:
+    """The first faults, and how many there were."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._kept: list[LineFault] = []
+
+    def add(self, line: int, pointer: str, reason: str) -> None:
+        self.total += 1
+        if len(self._kept) < MAX_FAULTS:
+            self._kept.append(LineFault(line, pointer, reason[:500]))
+
+    def listed(self) -> list[LineFault]:
+        return sorted(self._kept)
+
+
+class StagedLine(NamedTuple):
+    """``scope``: of a claim the slug of its condition."""
+
+    line: int
+    type: str
+    key: str
+    scope: str | None
+    identity: str | None
+    body: bytes
+
+
+class Planned(NamedTuple):
+    """What is to be done with a line; ``version`` is the one that the record has now."""
+
+    line: int
+    action: str
+    record_id: int | None
+    version: int | None
+
+
+class Staging:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="claimbase-import-", dir=folder)
+        self._db = sqlite3.connect(
+            Path(self._folder.name) / "lines.db",
+            isolation_level=None,
+            check_same_thread=False,  # a request moves between threads, one at a time
+        )
+        self._db.executescript(SCHEMA)
+        self._db.execute("BEGIN")
+        self._waiting: list[StagedLine] = []
+        self.lines = 0
+        self.digest = ""
+        self.faults = Faults()
+        self.change = 0  # the last change of the base when it was read
+
+    def close(self) -> None:
+        self._db.close()
+        self._folder.cleanup()
+
+    # While the lines are read
+
+    def add(self, line: StagedLine) -> None:
+        self._waiting.append(line)
+        if len(self._waiting) == ROWS_AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        self._db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", self._waiting)
+        self._waiting.clear()
+
+    def add_broken(self, type_: str, key: str) -> None:
+        """A record whose line is at fault: what refers to it is not at fault for that."""
+        self._db.execute("INSERT INTO broken VALUES (?, ?)", (type_, key))
+
+    def add_slugs(self, line: int, slugs: Iterable[tuple[str, str]]) -> None:
+        rows = [(slug, line, pointer) for pointer, slug in slugs]
+        self._db.executemany("INSERT INTO slugs VALUES (?, ?, ?)", rows)
+
+    def add_broader(self, key: str, broader: Iterable[str]) -> None:
+        self._db.executemany("INSERT INTO broader VALUES (?, ?)", [(key, one) for one in broader])
+
+    def add_text(self, document: str, text: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO texts VALUES (?, ?)", (document, text))
+
+    def finish_reading(self) -> None:
+        self._write()
+        self._db.execute("COMMIT")
+        self._db.executescript(INDEXES)
+
+    def begin_plan(self) -> None:
+        """Forget what was planned against an earlier state of the base."""
+        self._db.execute("DELETE FROM plan")
+
+    def add_plan(self, rows: Sequence[Planned]) -> None:
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    # When all are read
+
+    def batches(self, type_: str) -> Iterator[list[StagedLine]]:
+        """All lines of a type in their order, each key once."""
+        last = 0
+        statement = (
+            "SELECT line, type, key, scope, identity, body FROM lines"
+            " WHERE line > ? AND type = ? ORDER BY line LIMIT ?"
+        )
+        while rows := self._all(statement, last, type_, ROWS_AT_ONCE):
+            yield [StagedLine(*row) for row in rows]
+            last = rows[-1][0]
+
+    def planned(self, type_: str) -> Iterator[list[tuple[StagedLine, Planned]]]:
+        """The lines that change something, with what they do."""
+        last = 0
+        statement = (
+            "SELECT l.line, l.type, l.key, l.scope, l.identity, l.body,"
+            " p.action, p.record_id, p.version"
+            " FROM plan p CROSS JOIN lines l ON l.line = p.line"
+            " WHERE p.line > ? AND l.type = ? AND p.action <> ? ORDER BY p.line LIMIT ?"
+        )
+        while rows := self._all(statement, last, type_, UNCHANGED, ROWS_AT_ONCE):
+            yield [(StagedLine(*row[:6]), Planned(row[0], *row[6:])) for row in rows]
+            last = rows[-1][0]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many lines there are of each action and type."""
+        found = {action: dict.fromkeys(TYPES, 0) for action in (CREATE, UPDATE, UNCHANGED)}
+        for action, type_, number in self._all(
+            "SELECT p.action, l.type, COUNT(*) FROM plan p JOIN lines l ON l.line = p.line"
+            " GROUP BY p.action, l.type",
+        ):
+            found[action][type_] = number
+        return found
+
+    def twice(self) -> Iterator[tuple[int, int]]:
+        """Lines of a record that stands in the file before, and where."""
+        yield from self._all(
+            "SELECT l.line, f.first FROM lines l JOIN (SELECT type, key, MIN(line) AS first"
+            " FROM lines GROUP BY type, key HAVING COUNT(*) > 1) f"
+            " ON f.type = l.type AND f.key = l.key AND l.line > f.first",
+        )
+
+    def same_identity(self) -> Iterator[tuple[int, int]]:
+        """Lines of a claim that stands in the file before under another key, and where."""
+        yield from self._all(
+            "SELECT l.line, f.first FROM lines l JOIN (SELECT identity, MIN(line) AS first"
+            " FROM lines WHERE identity IS NOT NULL GROUP BY identity"
+            " HAVING COUNT(DISTINCT key) > 1) f"
+            " ON f.identity = l.identity AND l.line > f.first",
+        )
+
+    def same_slug(self) -> Iterator[tuple[int, str, str, int]]:
+        """Line, pointer and slug where a slug stands for a second time, and the first line."""
+        yield from self._all(
+            "SELECT s.line, s.pointer, s.slug, f.line FROM slugs s JOIN slugs f"
+            " ON f.slug = s.slug AND f.rowid < s.rowid"
+            " WHERE NOT EXISTS (SELECT 1 FROM slugs e WHERE e.slug = s.slug"
+            " AND e.rowid < f.rowid)",
+        )
+
+    def slugs(self) -> Iterator[list[tuple[str, int, str, str]]]:
+        """Slug, line, pointer, and the condition that it is of."""
+        yield from self._pages(
+            "SELECT s.slug, s.line, s.pointer, l.key FROM slugs s"
+            " JOIN lines l ON l.line = s.line ORDER BY s.rowid",
+        )
+
+    def broader(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key, broader in self._all("SELECT key, broader FROM broader ORDER BY rowid"):
+            found.setdefault(key, []).append(broader)
+        return found
+
+    def line_of(self, type_: str, key: str) -> int | None:
+        rows = self._all("SELECT MIN(line) FROM lines WHERE type = ? AND key = ?", type_, key)
+        line: int | None = rows[0][0]
+        return line
+
+    def keys(self, type_: str, wanted: Collection[str], *, broken: bool = True) -> set[str]:
+        """Those that stand in the file; with ``broken`` also those whose line is at fault."""
+        names = list(wanted)
+        found = {
+            row[0] for row in self._among("SELECT key FROM lines WHERE type = ?", type_, names)
+        }
+        if broken:
+            found |= self.broken(type_, names)
+        return found
+
+    def broken(self, type_: str, wanted: Collection[str]) -> set[str]:
+        statement = "SELECT key FROM broken WHERE type = ?"
+        return {row[0] for row in self._among(statement, type_, list(wanted))}
+
+    def bodies(self, type_: str, wanted: Collection[str]) -> dict[str, bytes]:
+        statement = "SELECT key, body FROM lines WHERE type = ?"
+        return dict(self._among(statement, type_, list(wanted)))
+
+    def identities(self, wanted: Collection[str]) -> dict[str, str]:
+        """Of the claims of these keys."""
+        statement = "SELECT key, identity FROM lines WHERE type = ?"
+        return dict(self._among(statement, "claim", list(wanted)))
+
+    def holds_identity(self, wanted: Collection[str]) -> bool:
+        statement = "SELECT 1 FROM lines WHERE type = ? AND identity IS NOT NULL"
+        return bool(self._among(statement, "claim", list(wanted), "identity"))
+
+    def text(self, document: str) -> str | None:
+        rows = self._all("SELECT text FROM texts WHERE document = ?", document)
+        return rows[0][0] if rows else None
+
+    def conditions(self) -> Iterator[list[str]]:
+        """Slugs of the conditions whose claims change."""
+        pages = self._pages(
+            "SELECT DISTINCT l.scope FROM lines l JOIN plan p ON p.line = l.line"
+            " WHERE l.type = 'claim' AND p.action <> 'unchanged' ORDER BY l.scope",
+        )
+        for page in pages:
+            yield [slug for (slug,) in page]
+
+    def records(self, type_: str, action: str) -> list[int]:
+        """Ids of the records that are there already and get this action."""
+        rows = self._all(
+            "SELECT p.record_id FROM plan p JOIN lines l ON l.line = p.line"
+            " WHERE l.type = ? AND p.action = ? ORDER BY p.record_id",
+            type_,
+            action,
+        )
+        return [id_ for (id_,) in rows]
+
+    def _among(
+        self,
+        statement: str,
+        type_: str,
+        names: Sequence[str],
+        column: str = "key",
+    ) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for first in range(0, len(names), ROWS_AT_ONCE):
+            part = names[first : first + ROWS_AT_ONCE]
+            marks = ",".join("?" * len(part))
+            found += self._all(f"{statement} AND {column} IN ({marks})", type_, *part)
+        return found
+
+    def _pages(self, statement: str) -> Iterator[list[tuple[Any, ...]]]:
+        cursor = self._db.execute(statement)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield rows
+
+    def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._db.execute(statement, values).fetchall()

@@ -1,0 +1,110 @@
+"""What else a change of a source or a concept touches: conditions, claims, their conflicts."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
+from app.commands.conflicts import refresh_conflicts
+from app.commands.versions import lock_conditions
+from app.models import Citation, Claim, Passage
+from app.models.base import utc_now
+from app.queries.records import claim_records
+from app.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEdit:
+    """A change of a source, a concept or a condition, made from its version ``version``."""
+
+    record_id: int
+    version: int
+    vocabulary: Vocabulary
+
+
+def lock_touched(
+    session: Session,
+    touched: Callable[[], Collection[int]],
+    lock: Callable[[], None],
+) -> dict[int, str]:
+    """Lock the conditions that ``touched`` finds, then by ``lock`` what they were found by.
+
+    ``lock`` keeps others from adding to what was found; what they added before, while this
+    waited for the conditions, is found by looking again. Giving a savepoint up releases its
+    locks, so that conditions are always locked before all else, in the order of their ids.
+    """
+    while True:
+        with session.begin_nested() as savepoint:
+            slugs = lock_conditions(session, touched())
+            lock()
+            if slugs.keys() >= set(touched()):
+                return slugs
+            savepoint.rollback()
+
+
+def refresh_touched(
+    session: Session,
+    draft: ChangeDraft,
+    slugs: Mapping[int, str],
+    vocabulary: Vocabulary,
+) -> None:
+    """Recompute the locked conditions."""
+    for condition_id in sorted(slugs):
+        refresh_conflicts(session, draft, condition_id, slugs[condition_id], vocabulary)
+
+
+def renew_claims(
+    session: Session,
+    draft: ChangeDraft,
+    claim_ids: Collection[int],
+    action: str,
+) -> None:
+    """The next version of claims whose rows or citations were changed already.
+
+    Their conditions are locked. The numbers of citing passages and documents are counted
+    here, over all citations: also orphaned ones, and those from documents that are not active.
+    """
+    session.flush()
+    ids = sorted(claim_ids)
+    for first in range(0, len(ids), ROWS_AT_ONCE):
+        batch = ids[first : first + ROWS_AT_ONCE]
+        _write_versions(session, batch)
+        records = claim_records(session, batch)
+        conditions = dict(
+            session.execute(select(Claim.id, Claim.condition_id).where(Claim.id.in_(batch))).all(),
+        )
+        draft.events += [
+            Event("claim", id_, records[id_]["version"], action, records[id_], conditions[id_])
+            for id_ in batch
+        ]
+
+
+def _write_versions(session: Session, ids: Collection[int]) -> None:
+    """In SQL, so that nothing has to be loaded; rows that the session holds are read again."""
+    cited = (
+        select(func.count(Citation.passage_id.distinct()))
+        .where(Citation.claim_id == Claim.id)
+        .scalar_subquery()
+    )
+    citing = (
+        select(func.count(Passage.document_id.distinct()))
+        .join(Citation, Citation.passage_id == Passage.id)
+        .where(Citation.claim_id == Claim.id)
+        .scalar_subquery()
+    )
+    session.execute(
+        update(Claim)
+        .where(Claim.id.in_(ids))
+        .values(
+            version=Claim.version + 1,
+            updated_at=utc_now(),
+            passage_count=cited,
+            document_count=citing,
+        )
+        .execution_options(synchronize_session=False),
+    )
+    for row in list(session.identity_map.values()):
+        if isinstance(row, Claim) and row.id in ids:
+            session.expire(row)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.config import Settings
 from app.queries.pages import Page, PageAt
+from app.queries.past_reading import Reading
 from app.schemas.shared import PageIn
 from app.version import VERSION
 
@@ -31,6 +32,7 @@ def answer(
     version: str | None = None,
     links: Mapping[str, str] | None = None,
     alternates: Sequence[tuple[str, str]] = (),
+    more_headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A public, revalidated answer. ``version`` (``CLM42.3``) leads the entity tag.
 
@@ -39,9 +41,29 @@ def answer(
     """
     content = to_json(body)
     if request.method == "POST":
-        return Response(content, headers={"Cache-Control": "no-store"}, media_type=JSON)
-    headers = _headers(request, tag_of(content, version), links or {}, alternates)
+        headers = {"Cache-Control": "no-store"}
+    else:
+        headers = _headers(request, tag_of(content, version), links or {}, alternates)
+    headers |= more_headers or {}
     return Response(content, headers=headers, media_type=JSON)
+
+
+def answer_record(
+    request: Request,
+    record: Mapping[str, Any],
+    reading: Reading,
+    *,
+    version: str | None = None,
+    alternates: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """Something as it stands or stood: ``as_of`` tells the moment of the past."""
+    return answer(
+        request,
+        {**record, "as_of": reading.as_of},
+        version=version,
+        alternates=alternates,
+        more_headers=reading.headers,
+    )
 
 
 def answer_html(request: Request, html: str, *, policy: str) -> Response:
@@ -110,11 +132,12 @@ def answer_page(
     more: Mapping[str, Any] | None = None,
     meta: Mapping[str, Any] | None = None,
     alternates: Sequence[tuple[str, str]] = (),
+    reading: Reading | None = None,
 ) -> Response:
     """A list in its envelope; the next page stands in ``page.next`` and in ``Link``.
 
     A list that was asked for by a body has no such address, only the cursor. ``more`` are
-    further parts of the envelope, ``meta`` of its ``meta``.
+    further parts of the envelope, ``meta`` of its ``meta``. ``reading`` tells the moment.
     """
     next_address = None
     if page.next_cursor and request.method != "POST":
@@ -127,12 +150,14 @@ def answer_page(
             "total": page.total,
             "total_is_exact": page.total is not None,
             "applied": page.applied,
+            "as_of": reading.as_of if reading else None,
             **(meta or {}),
         },
     }
     body |= more or {}
     links = {"next": next_address} if next_address else None
-    return answer(request, body, links=links, alternates=alternates)
+    headers = reading.headers if reading else None
+    return answer(request, body, links=links, alternates=alternates, more_headers=headers)
 
 
 def redirect(request: Request, path: str) -> Response:

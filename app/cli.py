@@ -13,6 +13,7 @@ import uvicorn
 from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
+from app.cli_accounts import accounts, keys
 from app.config import Settings, get_settings
 from app.db import make_sessions, sqlite_is_safe_for_several_writers, sqlite_path
 from app.errors import ClaimbaseError
@@ -31,8 +32,13 @@ app = typer.Typer(
 )
 
 
+app.add_typer(accounts, name="accounts")
+app.add_typer(keys, name="keys")
+
+
 def main() -> None:
-    app()
+    with _one_sentence():
+        app()
 
 
 @contextmanager
@@ -48,7 +54,7 @@ def _one_sentence() -> Iterator[None]:
 
 def _fail(sentence: str) -> None:
     print(f"claimbase: {sentence}", file=sys.stderr)
-    raise typer.Exit(1)
+    sys.exit(1)
 
 
 def _settings() -> Settings:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 try:
     from pysqlite3 import dbapi2 as _driver
@@ -47,6 +47,19 @@ def make_engine(url: str) -> Engine:
         return create_engine(parsed, pool_pre_ping=True)
     engine = create_engine(parsed, module=sqlite_driver, poolclass=QueuePool)
     event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def make_memory_engine() -> Engine:
+    """Each connection is a base of its own in memory, and is gone when it is closed."""
+    engine = create_engine(
+        "sqlite://",
+        module=sqlite_driver,
+        poolclass=NullPool,
+        connect_args={"check_same_thread": False},
+    )
+    event.listen(engine, "connect", _set_up_memory)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -111,6 +124,15 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    _give_functions(connection)
+
+
+def _set_up_memory(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    _give_functions(connection)
+
+
+def _give_functions(connection: Any) -> None:
     # Its own knows ASCII only; PostgreSQL's knows all letters.
     connection.create_function("lower", 1, _lowered, deterministic=True)
 

@@ -1,6 +1,7 @@
 """What a router function may ask for."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,6 +14,7 @@ from app.db import Sessions
 from app.errors import ForbiddenError, UnauthorizedError
 from app.policy import POLICY
 from app.queries.accounts import Actor, find_actor
+from app.queries.past_reading import PastReader
 from app.vocabulary import Vocabulary
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="claimbase"'}
@@ -89,3 +91,16 @@ ReadSession = Annotated[Session, Depends(_read_session, scope="request")]
 CurrentVocabulary = Annotated[Vocabulary, Depends(_vocabulary)]
 # Who asks; None for an anonymous reader.
 Reader = Annotated[Actor | None, Depends(_actor)]
+
+
+def _past(
+    request: Request,
+    session: ReadSession,
+    vocabulary: CurrentVocabulary,
+) -> Iterator[PastReader]:
+    with ExitStack() as stack:
+        yield PastReader(session, vocabulary, request.app.state.past_bases, stack)
+
+
+# Opens the past where `as_of` asks for it; open, like the read session, while the answer streams.
+Past = Annotated[PastReader, Depends(_past, scope="request")]

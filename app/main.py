@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette_compress import CompressMiddleware, add_compress_type
 
 from app.config import Settings, get_settings
-from app.db import Sessions, make_engine, make_sessions
+from app.db import Sessions, make_engine, make_memory_engine, make_sessions
 from app.deps import authorise
 from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
@@ -21,6 +21,7 @@ from app.middleware.surroundings import SurroundingsMiddleware
 from app.openapi import install_openapi, operation_id
 from app.parameters import refuse_unknown_parameters
 from app.problems import install_problem_handlers
+from app.queries.past import PastBases
 from app.routers import (
     accounts,
     claim_edits,
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.state.settings = settings
     app.state.vocabulary = load_vocabulary()
     app.state.sessions = sessions or make_sessions(make_engine(settings.database_url))
+    app.state.past_bases = PastBases(make_memory_engine())
     install_problem_handlers(app)
     install_replays(app)
     install_openapi(app)

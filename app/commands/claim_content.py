@@ -16,7 +16,7 @@ from app.models import Claim
 from app.models.claims import LIVE_CLAUSE
 from app.queries.records import Record, claim_records
 from app.schemas.seed import CitationSeed, ClaimContent
-from app.schemas.seed_checks import citation_faults, claim_concept_faults, value_faults
+from app.schemas.seed_checks import claim_concept_faults, repeated_citations, value_faults
 from app.vocabulary import ScopePart, Verification, Vocabulary
 
 MAX_ERRORS = 20
@@ -129,7 +129,7 @@ def _refuse_faults(content: ClaimContent, names: Names, vocabulary: Vocabulary) 
         for found in (
             value_faults("", content, vocabulary),
             claim_concept_faults("", content, concepts),
-            citation_faults("", content, names.spans),
+            repeated_citations("", content),
         )
         for fault in found
     ]

@@ -11,7 +11,7 @@ from app.queries.search import (
     ROWS_AT_ONCE,
     TSVECTORS,
     claim_texts,
-    fts5_columns,
+    fts5_rows,
     is_postgresql,
     tsvector_text,
 )
@@ -42,10 +42,8 @@ def index_claims_of_concepts(session: Session, concept_ids: Collection[int]) -> 
 
 def _write_fts5(session: Session, ids: Sequence[int], words: dict[int, ClaimWords]) -> None:
     session.execute(delete(FTS5).where(FTS5.c.rowid.in_(ids)))
-    names = ("rowid", "statement", "labels", "quotes")
-    rows = [dict(zip(names, (id_, *fts5_columns(own)), strict=True)) for id_, own in words.items()]
-    if rows:
-        session.execute(insert(FTS5), rows)
+    if words:
+        session.execute(insert(FTS5), fts5_rows(words))
 
 
 def _write_tsvectors(session: Session, ids: Sequence[int], words: dict[int, ClaimWords]) -> None:

@@ -17,7 +17,7 @@ from app.models import (
 from app.queries.audit import audit_chain, audit_records, audit_texts, audit_versions
 from app.queries.computed import compute_rows
 from app.queries.search import index_faults
-from app.vocabulary import Severity, Vocabulary
+from app.vocabulary import Severity, Verification, Vocabulary
 
 Say = Callable[[str], None]
 
@@ -113,12 +113,13 @@ def _chain_faults(session: Session, say: Say) -> list[str]:
 
 
 def _span_faults(session: Session) -> list[str]:
+    """An orphaned citation keeps the span that it had in a text that is gone."""
+    is_outside = (Citation.start < Passage.start) | (Citation.end > Passage.end)
     rows = session.scalars(
         select(Citation.id)
         .join(Passage, Passage.id == Citation.passage_id)
         .where(
-            (Citation.start < Passage.start)
-            | (Citation.end > Passage.end)
+            (is_outside & (Citation.verification != Verification.orphaned))
             | (Citation.end - Citation.start != func.length(Citation.quote)),
         ),
     )

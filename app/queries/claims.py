@@ -1,47 +1,72 @@
 """Reading claims: one, a version of one, a page of many."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import NotFoundError, WithdrawnError
+from app.errors import NotFoundError
 from app.identifiers import Prefix, number_of, parse_id, public_id
 from app.models import Claim, Conflict, ConflictClaim, Revision
 from app.queries.conflicts import BRIEF, conflict_briefs
 from app.queries.records import Record, claim_records
 from app.queries.view import EVERYTHING, View
+from app.queries.withdrawals import find_withdrawal, withdrawal_record, withdrawn
 from app.vocabulary import ClaimStatus, Severity
 
 CLAIM_RECORD = "claim"
+RETRACTED = ClaimStatus.retracted
+PUBLIC_ONCE = {ClaimStatus.published, RETRACTED}
+# What snapshots of earlier releases have not.
+LATER_FIELDS: Record = {"replaced_by": None, "merged": False}
 
 
-def get_claim(session: Session, text: str) -> Record:
-    """The public claim called ``CLM42``, with its open conflicts and all their sides."""
+class Moved(NamedTuple):
+    """The record was merged into the one called ``to``."""
+
+    to: str
+
+
+def get_claim(session: Session, text: str, *, signed_in: bool = False) -> Record | Moved:
+    """The claim called ``CLM42``, with its open conflicts and all their sides.
+
+    Who is signed in may read one that is not published, too. Raises NotFoundError, and
+    WithdrawnError with a tombstone.
+    """
     number = _claim_number(text)
-    status = session.scalar(select(Claim.status).where(Claim.id == number))
-    if status is ClaimStatus.retracted:
-        raise WithdrawnError(f"{text} was withdrawn.")
-    if status is not ClaimStatus.published:
+    row = session.execute(
+        select(Claim.status, Claim.merged, Claim.replaced_by_id).where(Claim.id == number),
+    ).first()
+    was_public = row is not None and row.status in PUBLIC_ONCE
+    if row is None or not (was_public or signed_in):
         raise NotFoundError("There is no claim of this id.")
+    if row.merged:
+        return Moved(public_id(Prefix.claim, row.replaced_by_id))
+    withdrawal = find_withdrawal(session, number) if row.status is RETRACTED else None
+    if withdrawal is not None and not signed_in:
+        raise withdrawn(text, withdrawal)
     [claim] = claim_bodies(session, [number])
-    return claim | {"included": included_conflicts(session, [claim])}
+    return claim | {
+        "included": included_conflicts(session, [claim]),
+        "withdrawn": withdrawal.record if withdrawal else None,
+    }
 
 
-def get_claim_version(session: Session, text: str) -> Record:
+def get_claim_version(session: Session, text: str, *, signed_in: bool = False) -> Record:
     """Version 3 of a claim, ``CLM42.3``, as it was; public if it was current and published."""
     parsed = parse_id(Prefix.claim, text)
-    snapshot = parsed and session.scalar(
+    snapshot: Record | None = parsed and session.scalar(
         select(Revision.snapshot).where(
             Revision.record_type == CLAIM_RECORD,
             Revision.record_id == parsed[0],
             Revision.version == parsed[1],
         ),
     )
-    if not snapshot or snapshot["status"] != ClaimStatus.published:
+    is_public = snapshot is not None and snapshot["status"] == ClaimStatus.published
+    if parsed is None or snapshot is None or not (is_public or signed_in):
         raise NotFoundError("There is no public version of this id.")
-    record: Record = snapshot
-    return record
+    return LATER_FIELDS | snapshot | {"withdrawn": withdrawal_record(session, parsed[0])}
 
 
 def claim_bodies(

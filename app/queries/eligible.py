@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from app import conflicts as rules
@@ -23,11 +25,28 @@ def eligible_claims(
     With more ``statuses`` than published: as if those were published too.
     """
     citations = _citations(session, condition_id, statuses)
+    values = {"condition": condition_id, "statuses": list(statuses)}
+    rows = session.execute(_claims_statement(), values).all()
+    return [_claim(row, citations[row.id]) for row in rows if row.id in citations]
+
+
+@cache
+def _claims_statement() -> Select[*tuple[Any, ...]]:
+    """Built once: building it takes longer than running it."""
     value, subject = aliased(Concept), aliased(Concept)
     scopes = {part: aliased(Concept) for part in ScopePart}
     statement = (
         select(
-            Claim,
+            Claim.id,
+            Claim.question,
+            Claim.quantity_low,
+            Claim.quantity_high,
+            Claim.quantity_unit,
+            Claim.quantity_as_said,
+            Claim.words,
+            Claim.polarity,
+            Claim.age_low,
+            Claim.age_high,
             value.key.label("value_key"),
             value.label.label("value_label"),
             subject.key.label("subject_key"),
@@ -36,13 +55,15 @@ def eligible_claims(
         )
         .outerjoin(value, value.id == Claim.concept_id)
         .outerjoin(subject, subject.id == Claim.subject_id)
-        .where(Claim.condition_id == condition_id, Claim.status.in_(statuses))
+        .where(
+            Claim.condition_id == bindparam("condition"),
+            Claim.status.in_(bindparam("statuses", expanding=True)),
+        )
         .order_by(Claim.id)
     )
     for part, concept in scopes.items():
         statement = statement.outerjoin(concept, concept.id == getattr(Claim, f"{part.value}_id"))
-    rows = session.execute(statement).all()
-    return [_claim(row, citations[row[0].id]) for row in rows if row[0].id in citations]
+    return statement
 
 
 # Under this name of ``session.info`` a command that computes very many conditions, and changes
@@ -70,49 +91,63 @@ def concept_hierarchy(session: Session) -> rules.Concepts:
 def _citations(
     session: Session, condition_id: int, statuses: Sequence[ClaimStatus]
 ) -> dict[int, list[rules.Citation]]:
-    rows = session.execute(
-        select(Citation, Passage.document_id, Passage.position)
-        .join(Passage, Passage.id == Citation.passage_id)
-        .join(Document, Document.id == Passage.document_id)
-        .join(Claim, Claim.id == Citation.claim_id)
-        .where(
-            Claim.condition_id == condition_id,
-            Claim.status.in_(statuses),
-            Document.status == DocumentStatus.active,
-        ),
-    )
+    values = {"condition": condition_id, "statuses": list(statuses)}
     found: dict[int, list[rules.Citation]] = defaultdict(list)
-    for citation, document_id, position in rows:
-        found[citation.claim_id].append(
+    for row in session.execute(_citations_statement(), values):
+        found[row.claim_id].append(
             rules.Citation(
-                id=public_id(Prefix.citation, citation.id),
-                passage=public_id(Prefix.passage, citation.passage_id),
-                document=public_id(Prefix.document, document_id),
-                order=(document_id, position, citation.start or 0, citation.id),
-                certainty=citation.certainty,
-                frequency=citation.frequency,
-                exclusivity=citation.exclusivity,
+                id=public_id(Prefix.citation, row.id),
+                passage=public_id(Prefix.passage, row.passage_id),
+                document=public_id(Prefix.document, row.document_id),
+                order=(row.document_id, row.position, row.start or 0, row.id),
+                certainty=row.certainty,
+                frequency=row.frequency,
+                exclusivity=row.exclusivity,
             ),
         )
     return found
 
 
+@cache
+def _citations_statement() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Citation.id,
+            Citation.claim_id,
+            Citation.passage_id,
+            Citation.start,
+            Citation.certainty,
+            Citation.frequency,
+            Citation.exclusivity,
+            Passage.document_id,
+            Passage.position,
+        )
+        .join(Passage, Passage.id == Citation.passage_id)
+        .join(Document, Document.id == Passage.document_id)
+        .join(Claim, Claim.id == Citation.claim_id)
+        .where(
+            Claim.condition_id == bindparam("condition"),
+            Claim.status.in_(bindparam("statuses", expanding=True)),
+            Document.status == DocumentStatus.active,
+        )
+    )
+
+
 def _claim(row: AnyRow, citations: Sequence[rules.Citation]) -> rules.Claim:
-    claim: Claim = row[0]
     quantity = None
-    if claim.quantity_as_said is not None:
-        quantity = rules.Quantity(claim.quantity_low, claim.quantity_high, claim.quantity_unit)
+    if row.quantity_as_said is not None:
+        quantity = rules.Quantity(row.quantity_low, row.quantity_high, row.quantity_unit)
     parts = [(part, key) for part in ScopePart if (key := getattr(row, part.value)) is not None]
     return rules.Claim(
-        id=public_id(Prefix.claim, claim.id),
-        question=claim.question,
-        label=row.value_label or claim.quantity_as_said or claim.words or "",
+        id=public_id(Prefix.claim, row.id),
+        question=row.question,
+        label=row.value_label or row.quantity_as_said or row.words or "",
         concept=row.value_key,
         quantity=quantity,
-        words=claim.words,
+        words=row.words,
         subject=row.subject_key,
         subject_label=row.subject_label,
-        polarity=claim.polarity,
-        scope=rules.Scope(tuple(parts), claim.age_low, claim.age_high),
+        polarity=row.polarity,
+        scope=rules.Scope(tuple(parts), row.age_low, row.age_high),
         citations=tuple(citations),
     )

@@ -175,6 +175,11 @@ def fts5_columns(words: ClaimWords) -> tuple[str, str, str]:
     return statement, labels, quotes
 
 
+def fts5_rows(words: Mapping[int, ClaimWords]) -> list[dict[str, Any]]:
+    names = ("rowid", "statement", "labels", "quotes")
+    return [dict(zip(names, (id_, *fts5_columns(own)), strict=True)) for id_, own in words.items()]
+
+
 def tsvector_text(words: ClaimWords) -> str:
     """Words at their positions, stems at the last ones, each with the weight of its part."""
     places: dict[str, list[str]] = defaultdict(list)

@@ -166,7 +166,7 @@ class ClaimContent(In):
     quantity: QuantitySeed | None = None
     words: Sentence | None = None
     polarity: Annotated[Polarity, Loose] = Polarity.affirms
-    scope: ScopeSeed = ScopeSeed()
+    scope: Annotated[ScopeSeed, Field(default_factory=ScopeSeed)]
     citations: Annotated[list[CitationSeed], Field(max_length=1_000)] = []
 
     @model_validator(mode="after")

@@ -178,7 +178,6 @@ def citation_faults(
     claim: ClaimContent,
     passages: Mapping[str, Span],
 ) -> Iterator[Fault]:
-    seen: dict[tuple[str, int | None, int | None, str | None], int] = {}
     for number, citation in enumerate(claim.citations):
         place = f"{pointer}/citations/{number}"
         passage = passages.get(citation.passage)
@@ -186,9 +185,16 @@ def citation_faults(
             yield Fault(f"{place}/passage", f"there is no passage {citation.passage}")
         elif not _lies_within(citation, passage):
             yield Fault(f"{place}/start", f"the quote lies outside of {citation.passage}")
+    yield from repeated_citations(pointer, claim)
+
+
+def repeated_citations(pointer: str, claim: ClaimContent) -> Iterator[Fault]:
+    seen: dict[tuple[str, int | None, int | None, str | None], int] = {}
+    for number, citation in enumerate(claim.citations):
         span = (citation.passage, citation.start, citation.end, citation.locator)
         if seen.setdefault(span, number) != number:
-            yield Fault(place, f"the same citation stands at {pointer}/citations/{seen[span]}")
+            former = f"{pointer}/citations/{seen[span]}"
+            yield Fault(f"{pointer}/citations/{number}", f"the same citation stands at {former}")
 
 
 def _lies_within(citation: CitationSeed, passage: Span) -> bool:

@@ -1,9 +1,10 @@
 """Parts that several answers have in common."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.schemas.base import Fit, Out, without_nul
 from app.vocabulary import load_vocabulary
@@ -37,10 +38,45 @@ class PageIn(BaseModel):
     ] = None
 
 
-class Exclusions(BaseModel):
-    """Sources to leave out."""
+def _written_out(value: Any) -> Any:
+    return str(value) if type(value) is int else value
+
+
+def _is_moment(text: str) -> str:
+    """A number of a change, or a time that says where on the globe it is meant."""
+    if text.isdecimal() and text.isascii():
+        return text
+    wanted = "a change number, or a time with its offset such as 2026-11-22T18:00:00Z"
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise ValueError(wanted)
+        at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(wanted) from error
+    return text
+
+
+class AsOf(BaseModel):
+    """When."""
 
     model_config = ConfigDict(extra="forbid")
+
+    as_of: Annotated[
+        Annotated[str, BeforeValidator(_written_out), AfterValidator(_is_moment)] | None,
+        Field(
+            max_length=40,
+            description=(
+                "Read the past: a change number, or a time (the last change committed by then). "
+                "Lists need exactly one `condition`."
+            ),
+            examples=["1"],
+        ),
+    ] = None
+
+
+class Exclusions(AsOf):
+    """Sources to leave out, and when to look."""
 
     exclude_document: Annotated[
         list[NameIn],
@@ -114,6 +150,27 @@ class Xref(Out):
     fit: Fit
 
 
+class AsOfOut(Out):
+    """The moment of the past that an answer shows."""
+
+    change: int
+    at: Time
+
+
+Moment = Annotated[
+    AsOfOut | None,
+    Field(description="The change after which all of this stood so; null for the present."),
+]
+
+
+class Withdrawal(Out):
+    """When and why a record was withdrawn, and what replaces it."""
+
+    at: Time
+    reason: str
+    replaced_by: str | None
+
+
 class PageOut(Out):
     limit: int
     next_cursor: Annotated[str | None, Field(description="Opaque; null on the last page.")]
@@ -127,6 +184,7 @@ class Meta(Out):
         dict[str, Any],
         Field(description="The filters in force, as they were understood."),
     ]
+    as_of: Moment
 
 
 class ListOut(Out, Generic[T]):

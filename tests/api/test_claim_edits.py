@@ -75,7 +75,7 @@ def test_the_same_key_again_is_refused(curator: TestClient) -> None:
     ],
 )
 def test_what_is_wrong_with_a_claim_is_named(
-    milia: TestClient, curator: TestClient, wrong: dict[str, object], pointer: str
+    curator: TestClient, wrong: dict[str, object], pointer: str
 ) -> None:
 
     answer = curator.post("/claims", json=body_of() | wrong)

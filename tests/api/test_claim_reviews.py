@@ -171,9 +171,7 @@ def test_restoring_what_was_made_again_meanwhile_is_refused(curator: TestClient)
 def test_delete_retracts_what_is_published(milia: TestClient, curator: TestClient) -> None:
     claim = published(curator)
 
-    answer = curator.delete(
-        f"/claims/{claim['id']}", params={"reason": REASON}, headers=tag(claim)
-    )
+    answer = curator.delete(f"/claims/{claim['id']}", params={"reason": REASON}, headers=tag(claim))
 
     assert answer.json()["status"] == "retracted"
     assert milia.get(f"/claims/{claim['id']}").status_code == 410
@@ -284,9 +282,7 @@ def test_a_proposal_is_decided_once(curator: TestClient, contributor: TestClient
     decided(curator, after, "accept", status=409)
 
 
-def test_only_its_author_withdraws_a_proposal(
-    curator: TestClient, contributor: TestClient
-) -> None:
+def test_only_its_author_withdraws_a_proposal(curator: TestClient, contributor: TestClient) -> None:
     proposal = proposed(contributor, published(curator), statement="Lime helps against milia.")
 
     decided(curator, proposal, "withdraw", status=403)

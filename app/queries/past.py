@@ -1,0 +1,227 @@
+"""The past of a condition as a small base in memory, on which every query runs unchanged.
+
+It is built from the revisions that were valid then, and never recomputed. What has happened
+does not change, so that a base that was built once can be kept.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, or_, select, text
+from sqlalchemy.orm import Session
+
+from app.identifiers import Prefix, number_of
+from app.models import (
+    Change,
+    Citation,
+    Claim,
+    Concept,
+    ConceptBroader,
+    ConceptSynonym,
+    ConceptXref,
+    Condition,
+    ConditionAlias,
+    ConditionXref,
+    Conflict,
+    ConflictClaim,
+    Document,
+    Model,
+    Passage,
+    Revision,
+    StoredVocabulary,
+)
+from app.queries.moments import Moment, records_at, records_of_condition_at
+from app.queries.rebuild import insert_records
+from app.queries.records import Record
+from app.queries.search import FTS5, claim_texts, fts5_rows
+from app.search_text import claim_words
+from app.vocabulary import ClaimStatus, ScopePart
+
+KEPT_BASES = 32
+KEPT_BYTES = 128 * 1024 * 1024
+TABLES: tuple[type[Model], ...] = (
+    Change,
+    Revision,
+    StoredVocabulary,
+    Concept,
+    ConceptSynonym,
+    ConceptBroader,
+    ConceptXref,
+    Document,
+    Passage,
+    Condition,
+    ConditionAlias,
+    ConditionXref,
+    Claim,
+    Citation,
+    Conflict,
+    ConflictClaim,
+)
+# As the migration makes it.
+FTS5_TABLE = (
+    "CREATE VIRTUAL TABLE fts_claims USING fts5("
+    "statement, labels, quotes, tokenize = \"ascii tokenchars '=_'\")"
+)
+Key = tuple[int, int, str]
+
+
+class _Kept:
+    """A base that is only copied from, by one at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        self.size: int = pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+        connection.rollback()
+
+    def copy_into(self, connection: Connection) -> None:
+        with self._lock:
+            _raw(self._connection).backup(_raw(connection))
+
+    def __del__(self) -> None:
+        # Whoever still copies holds a reference.
+        self._connection.close()
+
+
+def _raw(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+class PastBases:
+    """The bases that were asked for last, of one process; safe to use from several threads.
+
+    ``engine`` makes each connection a base of its own in memory.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+
+    @contextmanager
+    def open(self, live: Session, condition_id: int, moment: Moment) -> Iterator[Session]:
+        """A session on the past of a condition. ``live`` is read where it is not at hand."""
+        # The digest tells a restored base from the one before.
+        key = (condition_id, moment.number, moment.digest)
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+        if kept is None:
+            kept = self._build(live, condition_id, moment)
+            self._keep(key, kept)
+        with self._engine.connect() as connection:
+            kept.copy_into(connection)
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
+
+    def _build(self, live: Session, condition_id: int, moment: Moment) -> _Kept:
+        connection = self._engine.connect()
+        with Session(connection) as session:
+            fill_past(live, session, condition_id, moment)
+            session.commit()
+        return _Kept(connection)
+
+    def _keep(self, key: Key, base: _Kept) -> None:
+        with self._lock:
+            self._kept[key] = base
+            while len(self._kept) > KEPT_BASES or (
+                len(self._kept) > 1 and sum(b.size for b in self._kept.values()) > KEPT_BYTES
+            ):
+                self._kept.popitem(last=False)
+
+
+def fill_past(live: Session, past: Session, condition_id: int, moment: Moment) -> None:
+    """Fill an empty base with a condition as it stood, and with all that it refers to.
+
+    Only concepts and documents that the condition used are there, with the broader ones and
+    those that were merged into them.
+    """
+    Model.metadata.create_all(
+        past.connection(),
+        tables=[model.__table__ for model in TABLES],  # type: ignore[misc]
+    )
+    past.execute(text(FTS5_TABLE))
+    claims = records_of_condition_at(live, moment, "claim", condition_id)
+    conflicts = records_of_condition_at(live, moment, "conflict", condition_id)
+    records: dict[str, Mapping[int, Record]] = {
+        "concept": _concepts(live, moment, [*claims.values(), *conflicts.values()]),
+        "document": _documents(live, moment, claims),
+        "condition": records_at(live, moment, "condition", [condition_id]),
+        "claim": claims,
+        "conflict": conflicts,
+    }
+    for record_type, found in records.items():
+        insert_records(past, record_type, [found[id_] for id_ in sorted(found)])
+    _copy_history(live, past, moment, claims)
+    words = {id_: claim_words(own) for id_, own in claim_texts(past, sorted(claims)).items()}
+    if words:
+        past.execute(insert(FTS5), fts5_rows(words))
+
+
+def _concepts(live: Session, moment: Moment, users: Collection[Record]) -> dict[int, Record]:
+    """The concepts that are named, and all that are broader than these."""
+    keys = {key for record in users for key in _named(record)}
+    found: dict[int, Record] = {}
+    wanted = _concept_ids(live, keys)
+    while wanted:
+        more = records_at(live, moment, "concept", wanted)
+        found |= more
+        broader = {part["key"] for record in more.values() for part in record["broader"]}
+        wanted = _concept_ids(live, broader) - found.keys()
+    merged = live.scalars(select(Concept.id).where(Concept.merged_into_id.in_(list(found)))).all()
+    known = {record["key"] for record in found.values()}
+    for id_, record in records_at(live, moment, "concept", set(merged) - found.keys()).items():
+        if record.get("merged_into") in known:
+            found[id_] = record | {"broader": []}
+    return found
+
+
+def _named(record: Record) -> Iterator[str]:
+    scope = record.get("scope") or {}
+    places = (record["subject"], record.get("concept"), *(scope.get(p.value) for p in ScopePart))
+    yield from (place["key"] for place in places if place is not None)
+
+
+def _concept_ids(live: Session, keys: Collection[str]) -> set[int]:
+    return set(live.scalars(select(Concept.id).where(Concept.key.in_(list(keys)))))
+
+
+def _documents(live: Session, moment: Moment, claims: Mapping[int, Record]) -> dict[int, Record]:
+    """The documents that are cited, and those that were merged into them."""
+    cited = {
+        number_of(Prefix.document, citation["document"]["id"])
+        for record in claims.values()
+        for citation in record["citations"]
+    }
+    merged = select(Document.id).where(Document.merged, Document.replaced_by_id.in_(list(cited)))
+    found = records_at(live, moment, "document", cited)
+    others = records_at(live, moment, "document", set(live.scalars(merged)) - cited)
+    return found | {id_: record for id_, record in others.items() if record.get("merged")}
+
+
+def _copy_history(
+    live: Session,
+    past: Session,
+    moment: Moment,
+    claims: Mapping[int, Record],
+) -> None:
+    """The change of the moment; of withdrawn claims, how they were withdrawn."""
+    withdrawn = [id_ for id_, own in claims.items() if own["status"] == ClaimStatus.retracted]
+    of_withdrawn = select(*Revision.__table__.columns).where(
+        Revision.record_type == "claim",
+        Revision.record_id.in_(withdrawn),
+        Revision.change <= moment.number,
+    )
+    revisions = [dict(row) for row in live.execute(of_withdrawn).mappings()] if withdrawn else []
+    numbers = {row["change"] for row in revisions}
+    changes = select(*Change.__table__.columns).where(
+        or_(Change.number == moment.number, Change.number.in_(numbers)),
+    )
+    past.execute(insert(Change), [dict(row) for row in live.execute(changes).mappings()])
+    if revisions:
+        past.execute(insert(Revision), revisions)

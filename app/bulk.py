@@ -33,14 +33,16 @@ ATTEMPTS = 3
 
 @dataclass(slots=True)
 class Importer:
-    """Who imports, and how. ``tell`` is told a stage and how far it is.
+    """Who imports, and how. With ``four_eyes`` nothing is published: that takes another person.
 
+    ``tell`` is told a stage and how far it is.
     ``remember`` is called with the record in the transaction of the import, before it commits.
     """
 
     actor: str
     key_id: str | None = None
     dry_run: bool = False
+    four_eyes: bool = False
     tell: Tell = lambda _stage, _done: None
     remember: Callable[[Session, Record], None] = lambda _session, _record: None
 
@@ -61,7 +63,7 @@ def run_import(
         read_lines(file, staging, vocabulary, importer.tell)
         for _ in range(ATTEMPTS):
             with sessions.read() as session:
-                check_lines(session, staging, importer.tell)
+                check_lines(session, staging, importer.tell, four_eyes=importer.four_eyes)
             refuse_faults(staging.faults)
             validated = time.perf_counter() - started
             try:

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
         Field(description="Nobody publishes their own claim or accepts their own proposal."),
     ] = False
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    max_import_bytes: Annotated[int, Field(ge=1024)] = 1_000_000_000
 
 
 @cache

@@ -182,6 +182,18 @@ class ImportRefusedError(ClaimbaseError):
     )
 
 
+class BaseFileError(ClaimbaseError):
+    """The file of a whole base was refused: cut off, altered, or into a base that is in use."""
+
+    status = 422
+    code = "invalid-base-file"
+    title = "Invalid base file"
+    explanation = (
+        "The file is not a whole export of a base as it was written, or the base that it was to be "
+        "imported into is not empty. Nothing was written."
+    )
+
+
 def all_errors() -> list[type[ClaimbaseError]]:
     """Every kind of problem that an answer can have, by status and code."""
     return sorted(ClaimbaseError.__subclasses__(), key=lambda error: (error.status, error.code))

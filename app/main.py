@@ -18,6 +18,7 @@ from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
 from app.middleware.representations import RepresentationsMiddleware
 from app.middleware.surroundings import SurroundingsMiddleware
+from app.middleware.uploads import UploadsMiddleware
 from app.openapi import install_openapi, operation_id
 from app.parameters import refuse_unknown_parameters
 from app.problems import install_problem_handlers
@@ -33,6 +34,7 @@ from app.routers import (
     document_edits,
     documents,
     exports,
+    imports,
     proposals,
     queue,
     system,
@@ -47,6 +49,7 @@ ROUTERS = (
     system,
     conditions,
     exports,
+    imports,
     claims,
     conflicts,
     documents,
@@ -107,6 +110,7 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
         add_compress_type(media_type)
     app.add_middleware(CompressMiddleware)
     app.add_middleware(RepresentationsMiddleware)
+    app.add_middleware(UploadsMiddleware, max_body_size=settings.max_import_bytes)
     # FastAPI's own limit would stand outside of all that makes its 413 a problem.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
     app.add_middleware(FaultsMiddleware)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from pydantic_core import to_json
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -121,28 +121,33 @@ class Write:
         return Response(to_json(shown), status_code=201, headers=PRIVATE, media_type=JSON)
 
     def _remember(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        if self.idempotency_key is None:
-            return
-        now = utc_now()
-        self.session.execute(
-            delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT_FOR),
-        )
-        row = {
-            "account": self.actor.account,
-            "key": self.idempotency_key,
-            "digest": self.digest,
-            "status": status,
-            "headers": headers,
-            "body": content.decode(),
-            "created_at": now,
-        }
-        try:
-            self.session.execute(insert(IdempotentAnswer), row)
-        except IntegrityError as error:
-            raise ConflictingStateError(
-                "A request with this Idempotency-Key was carried out at the same time; "
-                "send it again to get its answer.",
-            ) from error
+        if self.idempotency_key is not None:
+            remember_answer(
+                self.session,
+                IdempotentAnswer(
+                    account=self.actor.account,
+                    key=self.idempotency_key,
+                    digest=self.digest,
+                    status=status,
+                    headers=headers,
+                    body=content.decode(),
+                ),
+            )
+
+
+def remember_answer(session: Session, answer: IdempotentAnswer) -> None:
+    """Keep what a request was answered, in the transaction of its change."""
+    now = utc_now()
+    session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT_FOR))
+    answer.created_at = now
+    session.add(answer)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise ConflictingStateError(
+            "A request with this Idempotency-Key was carried out at the same time; "
+            "send it again to get its answer.",
+        ) from error
 
 
 PRIVATE = {"Cache-Control": "private, no-store"}
@@ -205,7 +210,7 @@ def _write(
     sessions: Sessions = request.app.state.sessions
     actor: Actor = request.state.actor
     if idempotency_key is not None and not dry_run:
-        _answer_again(sessions, actor, idempotency_key, digest)
+        answer_again(sessions, actor, idempotency_key, digest)
     with sessions.write() as session, session.begin() as transaction:
         yield Write(
             session=session,
@@ -220,7 +225,8 @@ def _write(
             transaction.rollback()
 
 
-def _answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:
+def answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:
+    """Raise AnsweredBeforeError if this very request was answered before."""
     with sessions.read() as session:
         known = find_answer(session, actor.account, key)
     if known is None:

@@ -4,7 +4,7 @@ What comes out is a plan: which lines create, update or repeat a record. It hold
 nobody changes what it was made from; ``has_moved`` tells whether somebody did.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -45,6 +45,7 @@ from app.queries.records import (
 from app.schemas.identities import claim_identity
 from app.schemas.imports import LINES, ClaimLine, DocumentLine, Line
 from app.schemas.seed_checks import citation_faults, claim_concept_faults
+from app.vocabulary import ClaimStatus
 
 Tell = Callable[[str, int], None]
 KEYS: dict[str, Any] = {
@@ -71,7 +72,13 @@ class Current(NamedTuple):
     origin: str
 
 
-def check_lines(session: Session, staging: Staging, tell: Tell) -> None:
+def check_lines(
+    session: Session,
+    staging: Staging,
+    tell: Tell,
+    *,
+    four_eyes: bool = False,
+) -> None:
     """Plan every line; what cannot be becomes a fault. ``session`` reads one snapshot."""
     staging.begin_plan()
     staging.change = session.scalar(select(func.max(Change.number))) or 0
@@ -86,7 +93,10 @@ def check_lines(session: Session, staging: Staging, tell: Tell) -> None:
     places = Places(session, staging)
     for type_ in TYPES:
         for batch in staging.batches(type_):
-            _check_batch(session, staging, places, type_, batch)
+            planned = _check_batch(session, staging, places, batch)
+            staging.add_plan([plan for plan, _, _ in planned])
+            if four_eyes and type_ == "claim":
+                _check_publishing(staging, planned)
             session.expunge_all()
             done += len(batch)
             tell("checking", done)
@@ -96,9 +106,9 @@ def _check_batch(
     session: Session,
     staging: Staging,
     places: Places,
-    type_: str,
     batch: list[StagedLine],
-) -> None:
+) -> list[tuple[Planned, Line, Current | None]]:
+    type_ = batch[0].type
     lines = [LINES[type_].model_validate_json(staged.body) for staged in batch]
     for staged, pointer, reason in _reference_faults(session, staging, places, batch, lines):
         staging.faults.add(staged.line, pointer, reason)
@@ -110,8 +120,22 @@ def _check_batch(
         for pointer, reason in _state_faults(session, line, row, action):
             staging.faults.add(staged.line, pointer, reason)
         known = (row.id, row.version) if row is not None else (None, None)
-        planned.append(Planned(staged.line, action, *known))
-    staging.add_plan(planned)
+        planned.append((Planned(staged.line, action, *known), line, row))
+    return planned
+
+
+def _check_publishing(
+    staging: Staging,
+    planned: Sequence[tuple[Planned, Line, Current | None]],
+) -> None:
+    """Where four eyes are wanted, an import brings what others then publish."""
+    for plan, line, row in planned:
+        former = row.record["status"] if row is not None else ClaimStatus.published.value
+        if plan.action != UNCHANGED and isinstance(line, ClaimLine):
+            status = line.status.value if line.status is not None else former
+            if status == ClaimStatus.published.value:
+                reason = "nobody publishes their own here: send it as draft or in_review"
+                staging.faults.add(plan.line, "/status", reason)
 
 
 def _action(line: Line, row: Current) -> str:

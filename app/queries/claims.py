@@ -66,7 +66,7 @@ def get_claim_version(session: Session, text: str, *, signed_in: bool = False) -
     is_public = snapshot is not None and snapshot["status"] == ClaimStatus.published
     if parsed is None or snapshot is None or not (is_public or signed_in):
         raise NotFoundError("There is no public version of this id.")
-    return LATER_FIELDS | snapshot | {"withdrawn": withdrawal_record(session, parsed[0])}
+    return LATER_FIELDS | snapshot | {"withdrawn": withdrawal_record(session, snapshot["id"])}
 
 
 def claim_bodies(

@@ -58,7 +58,7 @@ def compute_over(
     result = rules.compute_conflicts(
         claims,
         vocabulary,
-        concept_hierarchy(session),
+        concept_hierarchy(session, claims),
         condition=condition_slug,
     )
     decisions = _decisions(session, condition_id)

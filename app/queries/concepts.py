@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from app.errors import NotFoundError
 from app.models import Claim, Concept, ConceptBroader, ConceptSynonym, ConceptXref
 from app.queries.filters import visible_claims
+from app.queries.moments import Moment, records_at, records_naming
 from app.queries.names import begins_a_word, concept_ids, nearest_names, with_narrower
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, concept_records
+from app.vocabulary import ClaimStatus
 
 
 def get_concept(session: Session, key: str) -> Record:
@@ -26,17 +28,59 @@ def get_concept(session: Session, key: str) -> Record:
     narrower = session.execute(
         select(Concept.key, Concept.label)
         .join(ConceptBroader, ConceptBroader.concept_id == Concept.id)
-        .where(ConceptBroader.broader_id == id_)
+        .where(ConceptBroader.broader_id == id_, Concept.merged_into_id.is_(None))
         .order_by(Concept.key),
     )
     return concept_records(session, [id_])[id_] | {
         "narrower": [{"key": row.key, "label": row.label} for row in narrower],
         **_uses(session, [id_])[id_],
-        "links": {
-            "claims_as_value": f"/claims?concept={key}",
-            "claims_as_subject": f"/claims?subject={key}",
-        },
+        "links": _links(key),
     }
+
+
+def _links(key: str) -> Record:
+    return {
+        "claims_as_value": f"/claims?concept={key}",
+        "claims_as_subject": f"/claims?subject={key}",
+    }
+
+
+def get_concept_at(session: Session, moment: Moment, key: str) -> Record:
+    """The concept as it stood, with the uses by claims that were public then."""
+    known = select(Concept.id).where(Concept.key == key)
+    id_ = None if "\x00" in key else session.scalar(known)
+    records = records_at(session, moment, "concept", [] if id_ is None else [id_])
+    if id_ is None or not records:
+        raise NotFoundError(f"There was no concept of this key at change {moment.number}.")
+    record: Record = {"merged_into": None} | records[id_]
+    claims = [
+        claim
+        for claim in records_naming(session, moment, "claim", key)
+        if claim["status"] == ClaimStatus.published
+    ]
+    broader = {part["key"] for part in record["broader"]}
+    ids = session.scalars(select(Concept.id).where(Concept.key.in_(broader))).all()
+    narrower = [
+        concept
+        for concept in records_naming(session, moment, "concept", key)
+        if any(part["key"] == key for part in concept["broader"]) and not concept.get("merged_into")
+    ]
+    return record | {
+        "broader": _named(records_at(session, moment, "concept", ids).values()),
+        "narrower": _named(narrower),
+        "claims_as_value": sum(_is(key, claim["concept"]) for claim in claims),
+        "claims_as_subject": sum(_is(key, claim["subject"]) for claim in claims),
+        "links": _links(key),
+    }
+
+
+def _named(concepts: Iterable[Record]) -> list[Record]:
+    ordered = sorted(concepts, key=lambda concept: str(concept["key"]))
+    return [{"key": concept["key"], "label": concept["label"]} for concept in ordered]
+
+
+def _is(key: str, named: Record | None) -> bool:
+    return named is not None and named["key"] == key
 
 
 def _uses(session: Session, ids: Sequence[int]) -> dict[int, Record]:
@@ -53,7 +97,7 @@ def _uses(session: Session, ids: Sequence[int]) -> dict[int, Record]:
 
 
 def _clauses(session: Session, filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    clauses: list[ColumnElement[bool]] = []
+    clauses: list[ColumnElement[bool]] = [Concept.merged_into_id.is_(None)]
     if filters.get("kind"):
         clauses.append(Concept.kind.in_(filters["kind"]))
     words = filters.get("q")
@@ -78,7 +122,7 @@ def list_concepts(
     filters: Mapping[str, Any],
     at: PageAt,
 ) -> Page:
-    """A page of concepts by key."""
+    """A page of concepts by key, without those that were merged into others."""
     listing = Listing("/concepts", filters, Concept.id, (Order(Concept.key, str),))
     found = read_slice(session, listing, _clauses(session, filters), at)
     records = concept_records(session, found.ids)

@@ -1,5 +1,6 @@
 """Reading documents and their passages."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,13 @@ from app.errors import NotFoundError
 from app.identifiers import Prefix, parse_id
 from app.models import Citation, Claim, Document, DocumentText, Passage
 from app.queries.filters import visible_claims
+from app.queries.moments import Moment, records_at, records_naming
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, document_records
+from app.vocabulary import ClaimStatus
+
+# What snapshots of earlier releases have not.
+LATER_FIELDS: Record = {"text_held": False, "replaced_by": None, "merged": False}
 
 
 def get_document(session: Session, text: str) -> Record:
@@ -35,14 +41,34 @@ def get_document(session: Session, text: str) -> Record:
     return record
 
 
+def get_document_at(session: Session, moment: Moment, text: str) -> Record:
+    """The document as it stood, with the citations of the claims that were public then."""
+    parsed = parse_id(Prefix.document, text)
+    records = {}
+    if parsed and parsed[1] is None:
+        records = records_at(session, moment, "document", [parsed[0]])
+    if not parsed or not records:
+        raise NotFoundError(f"There was no document of this id at change {moment.number}.")
+    record = LATER_FIELDS | records[parsed[0]]
+    counts = Counter(
+        citation["passage"]["id"]
+        for claim in records_naming(session, moment, "claim", record["id"])
+        if claim["status"] == ClaimStatus.published
+        for citation in claim["citations"]
+        if citation["document"]["id"] == record["id"]
+    )
+    passages = [part | {"citations": counts[part["id"]]} for part in record["passages"]]
+    return record | {"passages": passages}
+
+
 def list_documents(
     session: Session,
     filters: Mapping[str, Any],
     at: PageAt,
 ) -> Page:
-    """A page of documents by id; their passages are only counted."""
+    """A page of documents by id, without merged ones; their passages are only counted."""
     listing = Listing("/documents", filters, Document.id, (Order(Document.id),))
-    found = read_slice(session, listing, [], at)
+    found = read_slice(session, listing, [~Document.merged], at)
     records = document_records(session, found.ids)
     for record in records.values():
         record["passages"] = len(record["passages"])

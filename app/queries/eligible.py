@@ -1,7 +1,7 @@
 """What the conflict rules are given: published claims with citations from active documents."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,8 @@ from app.identifiers import Prefix, public_id
 from app.models import Citation, Claim, Concept, ConceptBroader, Document, Passage
 from app.queries.records import AnyRow
 from app.vocabulary import ClaimStatus, DocumentStatus, ScopePart
+
+ROWS_AT_ONCE = 500
 
 
 def eligible_claims(
@@ -71,21 +73,46 @@ def _claims_statement() -> Select[*tuple[Any, ...]]:
 HIERARCHY = "concept_hierarchy"
 
 
-def concept_hierarchy(session: Session) -> rules.Concepts:
+def concept_hierarchy(
+    session: Session,
+    claims: Sequence[rules.Claim] | None = None,
+) -> rules.Concepts:
+    """What is broader than the concepts of these claims, at any distance; without claims, all.
+
+    The rules only ever look from a claim's value or scope upwards, so that nothing else of
+    the hierarchy can matter, and the cost is that of the claims, not of the base.
+    """
     kept: rules.Concepts | None = session.info.get(HIERARCHY)
     if kept is not None:
         return kept
+    found: dict[str, set[str]] = defaultdict(set)
+    for statement in [_edges()] if claims is None else _edges_above(claims):
+        for key, broader_key in session.execute(statement):
+            found[key].add(broader_key)
+    return rules.Concepts(found)
+
+
+def _edges() -> Select[*tuple[Any, ...]]:
     narrower, broader = aliased(Concept), aliased(Concept)
-    rows = session.execute(
+    return (
         select(narrower.key, broader.key)
         .select_from(ConceptBroader)
         .join(narrower, narrower.id == ConceptBroader.concept_id)
-        .join(broader, broader.id == ConceptBroader.broader_id),
+        .join(broader, broader.id == ConceptBroader.broader_id)
     )
-    found: dict[str, list[str]] = defaultdict(list)
-    for key, broader_key in rows:
-        found[key].append(broader_key)
-    return rules.Concepts(found)
+
+
+def _edges_above(claims: Sequence[rules.Claim]) -> Iterator[Select[*tuple[Any, ...]]]:
+    used = {claim.concept for claim in claims if claim.concept is not None}
+    used |= {key for claim in claims for _, key in claim.scope.parts}
+    keys = sorted(used)
+    for first in range(0, len(keys), ROWS_AT_ONCE):
+        batch = Concept.key.in_(keys[first : first + ROWS_AT_ONCE])
+        line = select(Concept.id.label("id")).where(batch).cte("line", recursive=True)
+        line = line.union(
+            select(ConceptBroader.broader_id).join(line, line.c.id == ConceptBroader.concept_id),
+        )
+        yield _edges().where(ConceptBroader.concept_id.in_(select(line.c.id)))
 
 
 def _citations(

@@ -1,10 +1,10 @@
 """Moments of the past: the change that ``as_of`` names, and which revisions were valid then."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Text, cast, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidRequestError
@@ -93,6 +93,26 @@ def records_at(
 
 
 _AT_ONCE = 500
+
+
+def records_naming(
+    session: Session,
+    moment: Moment,
+    record_type: str,
+    name: str,
+) -> Iterator[Record]:
+    """The records in which a key or id stood anywhere; where, is for the caller to see."""
+    written = cast(Revision.snapshot, Text)
+    yield from session.scalars(
+        select(Revision.snapshot)
+        .where(
+            Revision.record_type == record_type,
+            valid_at(moment.number),
+            written.contains(f'"{name}"', autoescape=True),
+        )
+        .order_by(Revision.record_id)
+        .execution_options(yield_per=_AT_ONCE),
+    )
 
 
 def records_of_condition_at(

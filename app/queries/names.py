@@ -100,7 +100,7 @@ def concept_ids(
 def _concepts_called(session: Session, parameter: str, name: str) -> list[int]:
     by_key = session.scalar(select(Concept.id).where(Concept.key == name))
     if by_key is not None:
-        return [by_key]
+        return [_merged_into(session, Concept.merged_into_id, by_key)]
     wanted: Any
     if ":" in name:
         wanted = select(ConceptXref.concept_id).where(ConceptXref.curie == _curie(name))
@@ -113,7 +113,16 @@ def _concepts_called(session: Session, parameter: str, name: str) -> list[int]:
     if not ids:
         near = nearest_names(name, session.scalars(select(Concept.key)))
         raise unknown_value(parameter, "concept", near)
-    return sorted(ids)
+    return sorted({_merged_into(session, Concept.merged_into_id, id_) for id_ in ids})
+
+
+def _merged_into(session: Session, column: Any, id_: int, *clauses: Any) -> int:
+    """The record that this one was merged into, however often; itself if it was not."""
+    while True:
+        target = session.scalar(select(column).where(column.class_.id == id_, *clauses))
+        if target is None:
+            return id_
+        id_ = target
 
 
 def _curie(name: str) -> str:
@@ -142,7 +151,7 @@ def document_ids(session: Session, parameter: str, names: Sequence[str]) -> list
         if id_ is None:
             near = nearest_names(name, session.scalars(select(Document.key)))
             raise unknown_value(parameter, "document", near)
-        found.append(id_)
+        found.append(_merged_into(session, Document.replaced_by_id, id_, Document.merged))
     return found
 
 

@@ -103,9 +103,7 @@ class PastReader:
                 ),
             )
         if condition_id is None:
-            raise NotFoundError(
-                f"There was no {record_type} of this id at change {moment.number}."
-            )
+            raise NotFoundError(f"There was no {record_type} of this id at change {moment.number}.")
         return self._open(condition_id, moment)
 
     def at(self, as_of: str | None) -> Reading:
@@ -153,10 +151,8 @@ def vocabulary_at(session: Session, moment: Moment, current: Vocabulary) -> Voca
     own = dict(body["body"])
     for part in ("rules", "policies"):
         known = {row["key"] for row in own[part]}
-        own[part] = [
-            *own[part],
-            *(row.model_dump(mode="json") for row in getattr(current, part) if row.key not in known),
-        ]
+        newer = [row for row in getattr(current, part) if row.key not in known]
+        own[part] = [*own[part], *(row.model_dump(mode="json") for row in newer)]
     try:
         return Vocabulary.model_validate(own)
     except ValidationError as error:

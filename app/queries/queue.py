@@ -86,10 +86,11 @@ def _conditions_with_drafts() -> Any:
 def _pending_of(session: Session, condition_id: int, vocabulary: Vocabulary) -> list[Record]:
     """The conflicts that would open if all that waits were published."""
     slug = session.scalars(select(Condition.slug).where(Condition.id == condition_id)).one()
+    claims = eligible_claims(session, condition_id, LIVE)
     result = rules.compute_conflicts(
-        eligible_claims(session, condition_id, LIVE),
+        claims,
         vocabulary,
-        concept_hierarchy(session),
+        concept_hierarchy(session, claims),
         condition=slug,
     )
     present = set(

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import WithdrawnError
+from app.identifiers import Prefix, number_of
 from app.models import Change, Claim, Revision
 from app.queries.records import Record, stamp
 from app.vocabulary import ClaimStatus
@@ -51,8 +52,9 @@ def find_withdrawal(session: Session, number: int) -> Withdrawal | None:
     )
 
 
-def withdrawal_record(session: Session, number: int) -> Record | None:
-    """What marks a claim of the past that is withdrawn today."""
+def withdrawal_record(session: Session, id_: str) -> Record | None:
+    """What marks the claim ``CLM42`` of the past where it is withdrawn today."""
+    number = number_of(Prefix.claim, id_)
     status = session.scalar(select(Claim.status).where(Claim.id == number))
     found = find_withdrawal(session, number) if status is ClaimStatus.retracted else None
     return found.record if found else None
@@ -69,4 +71,3 @@ def withdrawn(text: str, withdrawal: Withdrawal) -> WithdrawnError:
         replaced_by=record["replaced_by"],
         versions=[f"/claims/{text}.{version}" for version in withdrawal.versions],
     )
-

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.answers import answer, answer_page, page_at
+from app.answers import answer, answer_page, answer_record, page_at, redirect
 from app.bodies import StrictRoute
-from app.deps import CurrentVocabulary, ReadSession
+from app.deps import Past, Reader, ReadSession
 from app.errors import (
     BodyTooLargeError,
     InvalidCursorError,
@@ -23,21 +23,23 @@ from app.formats import negotiate, refuse_page_parameters
 from app.problems import problem_responses
 from app.queries.claim_lists import group_claims, list_claims, only_fields
 from app.queries.claim_stream import open_stream
-from app.queries.claims import (
-    get_claim,
-    get_claim_version,
-    included_conflicts,
-)
+from app.queries.claims import Moved, get_claim, get_claim_version, included_conflicts
 from app.queries.exclusions import view_of
+from app.queries.past_reading import Reading
 from app.queries.search import search_record
 from app.queries.view import View
+from app.queries.withdrawals import withdrawal_record
 from app.routers.exports import EXPORTED, PAGE_PARAMETERS, alternates, answer_export
 from app.schemas.claim_queries import ClaimFilters, ClaimSearch, Words
-from app.schemas.claims import CitationList, ClaimGroups, ClaimList, ClaimVersion, OneClaim
-from app.schemas.shared import Format
+from app.schemas.claims import CitationList, ClaimGroups, ClaimList, ClaimVersion, ReadClaim
+from app.schemas.shared import AsOf, Format
 
 router = APIRouter(prefix="/claims", tags=["claims"], route_class=StrictRoute)
 ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
+OF_ONE: dict[int | str, dict[str, Any]] = {
+    308: {"description": "Merged into another claim: `Location` has it."},
+    **problem_responses(NotFoundError, WithdrawnError, InvalidRequestError),
+}
 
 
 @router.get(
@@ -48,8 +50,7 @@ ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
 )
 def read_claims(
     request: Request,
-    session: ReadSession,
-    vocabulary: CurrentVocabulary,
+    past: Past,
     query: Annotated[ClaimFilters, Query()],
 ) -> Response:
     """List the claims that fit, a page at a time.
@@ -59,6 +60,8 @@ def read_claims(
     """
     offer = negotiate(request, query.format)
     asked = query.model_dump(exclude_unset=True, by_alias=True)
+    reading = past.of_list(query.as_of, query.condition)
+    session, vocabulary, _ = reading
     view = view_of(session, asked, vocabulary, conditions=query.condition)
     if offer.format is not Format.json:
         refuse_page_parameters(asked, PAGE_PARAMETERS, offer)
@@ -66,7 +69,7 @@ def read_claims(
         stream = open_stream(session, asked, view, vocabulary, group=group)
         return answer_export(request, stream, offer, vocabulary)
     groups = query.group_by.split(",") if query.group_by else []
-    return _answer_list(request, session, view, query, asked, groups=groups)
+    return _answer_list(request, reading, view, query, asked, groups=groups)
 
 
 @router.post(
@@ -82,8 +85,7 @@ def read_claims(
 )
 def search_claims(
     request: Request,
-    session: ReadSession,
-    vocabulary: CurrentVocabulary,
+    past: Past,
     query: ClaimSearch,
 ) -> Response:
     """List the claims that fit a nested query, in the shape of `GET /claims`.
@@ -93,21 +95,25 @@ def search_claims(
     """
     asked = query.model_dump(exclude_unset=True, by_alias=True)
     conditions = query.filter.condition if query.filter else []
-    view = view_of(session, asked, vocabulary, conditions=conditions)
-    return _answer_list(request, session, view, query, asked, groups=query.group_by)
+    reading = past.of_list(query.as_of, conditions)
+    view = view_of(reading.session, asked, reading.vocabulary, conditions=conditions)
+    return _answer_list(request, reading, view, query, asked, groups=query.group_by)
 
 
 def _answer_list(
     request: Request,
-    session: ReadSession,
+    reading: Reading,
     view: View,
     query: Words,
     asked: dict[str, Any],
     *,
     groups: Sequence[str],
 ) -> Response:
+    session = reading.session
     if groups:
-        return answer(request, group_claims(session, asked, view, groups))
+        grouped = group_claims(session, asked, view, groups)
+        grouped["meta"]["as_of"] = reading.as_of
+        return answer(request, grouped, more_headers=reading.headers)
     page, facets = list_claims(session, asked, view, page_at(query))
     included = included_conflicts(session, page.data, view)
     page = page._replace(data=only_fields(page.data, query.fields))
@@ -117,6 +123,7 @@ def _answer_list(
         page,
         more=more,
         meta={"search": search_record(asked)},
+        reading=reading,
         alternates=alternates(request, "/claims") if request.method == "GET" else (),
     )
 
@@ -129,29 +136,59 @@ def _answer_list(
 def read_claim_version(
     request: Request,
     session: ReadSession,
+    reader: Reader,
     claim_id: ClaimId,
     version: Annotated[str, Path(max_length=12, examples=["1"])],
 ) -> Response:
-    """Read a claim as one of its versions was, for ever the same; without computed flags."""
-    return answer(request, get_claim_version(session, f"{claim_id}.{version}"))
+    """Read a claim as one of its versions was, for ever the same; without computed flags.
+
+    `withdrawn` tells whether the claim stands no more.
+    """
+    name = f"{claim_id}.{version}"
+    return answer(request, get_claim_version(session, name, signed_in=reader is not None))
 
 
 @router.get(
     "/{claim_id}",
-    response_model=OneClaim,
-    responses=problem_responses(NotFoundError, WithdrawnError, InvalidRequestError),
+    response_model=ReadClaim,
+    responses=OF_ONE,
 )
-def read_claim(request: Request, session: ReadSession, claim_id: ClaimId) -> Response:
-    """Read one claim as it stands, with its citations and the conflicts that it is in."""
-    claim = get_claim(session, claim_id)
-    return answer(request, claim, version=f"{claim['id']}.{claim['version']}")
+def read_claim(
+    request: Request,
+    past: Past,
+    reader: Reader,
+    claim_id: ClaimId,
+    query: Annotated[AsOf, Query()],
+) -> Response:
+    """Read one claim as it stands, with its citations and the conflicts that it is in.
+
+    A withdrawn claim answers 410 with when, why, and its public versions. Who is signed in
+    reads it, and what is not published yet.
+    """
+    reading = past.of_record(query.as_of, "claim", claim_id)
+    claim = get_claim(reading.session, claim_id, signed_in=reader is not None)
+    if isinstance(claim, Moved):
+        return redirect(request, f"/claims/{claim.to}")
+    if reading.moment:
+        claim["withdrawn"] = withdrawal_record(past.present.session, claim["id"])
+    return answer_record(request, claim, reading, version=f"{claim['id']}.{claim['version']}")
 
 
 @router.get(
     "/{claim_id}/citations",
     response_model=CitationList,
-    responses=problem_responses(NotFoundError, WithdrawnError, InvalidRequestError),
+    responses=OF_ONE,
 )
-def read_citations(request: Request, session: ReadSession, claim_id: ClaimId) -> Response:
+def read_citations(
+    request: Request,
+    past: Past,
+    reader: Reader,
+    claim_id: ClaimId,
+    query: Annotated[AsOf, Query()],
+) -> Response:
     """Read who says the claim, where, and with which certainty and frequency."""
-    return answer(request, {"data": get_claim(session, claim_id)["citations"]})
+    reading = past.of_record(query.as_of, "claim", claim_id)
+    claim = get_claim(reading.session, claim_id, signed_in=reader is not None)
+    if isinstance(claim, Moved):
+        return redirect(request, f"/claims/{claim.to}/citations")
+    return answer_record(request, {"data": claim["citations"]}, reading)

@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.answers import answer, answer_page, page_at
-from app.deps import ReadSession
+from app.answers import answer_page, answer_record, page_at, redirect
+from app.deps import Past, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
-from app.queries.concepts import get_concept, list_concepts
-from app.schemas.concepts import ConceptFilters, ConceptList, OneConcept
+from app.queries.concepts import get_concept, get_concept_at, list_concepts
+from app.schemas.concepts import ConceptFilters, ConceptList, ReadConcept
+from app.schemas.shared import AsOf
 
 router = APIRouter(prefix="/concepts", tags=["concepts"])
 
@@ -32,14 +33,25 @@ def read_concepts(
 
 @router.get(
     "/{key}",
-    response_model=OneConcept,
-    responses=problem_responses(NotFoundError, InvalidRequestError),
+    response_model=ReadConcept,
+    responses={
+        308: {"description": "Merged into another concept: `Location` has it."},
+        **problem_responses(NotFoundError, InvalidRequestError),
+    },
 )
 def read_concept(
     request: Request,
-    session: ReadSession,
+    past: Past,
     key: Annotated[str, Path(max_length=80, examples=["col17a1-mutation"])],
+    query: Annotated[AsOf, Query()],
 ) -> Response:
     """Read one concept: other words for it, what is broader and narrower, where it is used."""
-    concept = get_concept(session, key)
-    return answer(request, concept, version=f"{concept['id']}.{concept['version']}")
+    reading = past.at(query.as_of)
+    if reading.moment:
+        concept = get_concept_at(reading.session, reading.moment, key)
+    else:
+        concept = get_concept(reading.session, key)
+    if concept["merged_into"]:
+        return redirect(request, f"/concepts/{concept['merged_into']}")
+    version = f"{concept['id']}.{concept['version']}"
+    return answer_record(request, concept, reading, version=version)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.answers import DISCLAIMER, answer, answer_page, page_at, redirect
-from app.deps import CurrentVocabulary, ReadSession
+from app.answers import DISCLAIMER, answer_page, answer_record, page_at, redirect
+from app.deps import Past, ReadSession
 from app.errors import (
     InvalidCursorError,
     InvalidRequestError,
@@ -55,8 +55,7 @@ def read_conditions(
 )
 def read_condition(
     request: Request,
-    session: ReadSession,
-    vocabulary: CurrentVocabulary,
+    past: Past,
     slug: Slug,
     query: Annotated[FormattedExclusions, Query()],
 ) -> Response:
@@ -67,6 +66,8 @@ def read_condition(
     Other formats than JSON are complete exports of its claims; `md` is the page to read.
     """
     offer = negotiate(request, query.format)
+    reading = past.of_condition(query.as_of, slug)
+    session, vocabulary, _ = reading
     condition_id, canonical = resolve_condition(session, slug)
     if slug != canonical:
         return redirect(request, f"/conditions/{canonical}")
@@ -77,7 +78,8 @@ def read_condition(
         record = condition_records(session, [condition_id])[condition_id]
         return answer_export(request, stream, offer, vocabulary, condition=record)
     page = get_condition_page(session, condition_id, vocabulary, view, disclaimer=DISCLAIMER)
-    return answer(request, page, alternates=alternates(request, f"/conditions/{canonical}"))
+    others = alternates(request, f"/conditions/{canonical}")
+    return answer_record(request, page, reading, alternates=others)
 
 
 @router.get(
@@ -87,8 +89,7 @@ def read_condition(
 )
 def read_matrix(
     request: Request,
-    session: ReadSession,
-    vocabulary: CurrentVocabulary,
+    past: Past,
     slug: Slug,
     query: Annotated[MatrixQuery, Query()],
 ) -> Response:
@@ -97,11 +98,14 @@ def read_matrix(
     Each row is a question, each cell what one source answers; `conflicts` and `severity`
     tell where they part.
     """
+    reading = past.of_condition(query.as_of, slug)
+    session, vocabulary, _ = reading
     condition_id, canonical = resolve_condition(session, slug)
     if slug != canonical:
         return redirect(request, f"/conditions/{canonical}/matrix")
     view = view_of(session, query.model_dump(), vocabulary, conditions=[canonical])
-    return answer(request, get_matrix(session, condition_id, vocabulary, view, by=query.by))
+    matrix = get_matrix(session, condition_id, vocabulary, view, by=query.by)
+    return answer_record(request, matrix, reading)
 
 
 @router.get(
@@ -111,8 +115,7 @@ def read_matrix(
 )
 def read_agreement(
     request: Request,
-    session: ReadSession,
-    vocabulary: CurrentVocabulary,
+    past: Past,
     slug: Slug,
     query: Annotated[Exclusions, Query()],
 ) -> Response:
@@ -120,8 +123,10 @@ def read_agreement(
 
     Counting says who stands where. It does not decide who is right.
     """
+    reading = past.of_condition(query.as_of, slug)
+    session, vocabulary, _ = reading
     condition_id, canonical = resolve_condition(session, slug)
     if slug != canonical:
         return redirect(request, f"/conditions/{canonical}/agreement")
     view = view_of(session, query.model_dump(), vocabulary, conditions=[canonical])
-    return answer(request, get_agreement(session, condition_id, vocabulary, view))
+    return answer_record(request, get_agreement(session, condition_id, vocabulary, view), reading)

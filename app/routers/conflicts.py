@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.answers import answer, answer_page, page_at
-from app.deps import CurrentVocabulary, ReadSession
+from app.answers import answer_page, answer_record, page_at
+from app.deps import Past
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
 from app.queries.conflicts import get_conflict, list_conflicts
 from app.queries.exclusions import view_of
-from app.schemas.conflicts import ConflictFilters, ConflictList, ConflictOut
+from app.schemas.conflicts import ConflictFilters, ConflictList, OneConflict
+from app.schemas.shared import AsOf
 
 router = APIRouter(prefix="/conflicts", tags=["conflicts"])
 
@@ -23,26 +24,30 @@ router = APIRouter(prefix="/conflicts", tags=["conflicts"])
 )
 def read_conflicts(
     request: Request,
-    session: ReadSession,
-    vocabulary: CurrentVocabulary,
+    past: Past,
     query: Annotated[ConflictFilters, Query()],
 ) -> Response:
     """List conflicts, a page at a time; tensions are among them, unflagged."""
     filters = query.model_dump(mode="json", exclude_unset=True, exclude={"limit", "cursor"})
-    view = view_of(session, filters, vocabulary, conditions=query.condition)
-    return answer_page(request, list_conflicts(session, filters, page_at(query), view))
+    reading = past.of_list(query.as_of, query.condition)
+    view = view_of(reading.session, filters, reading.vocabulary, conditions=query.condition)
+    page = list_conflicts(reading.session, filters, page_at(query), view)
+    return answer_page(request, page, reading=reading)
 
 
 @router.get(
     "/{conflict_id}",
-    response_model=ConflictOut,
+    response_model=OneConflict,
     responses=problem_responses(NotFoundError, InvalidRequestError),
 )
 def read_conflict(
     request: Request,
-    session: ReadSession,
+    past: Past,
     conflict_id: Annotated[str, Path(max_length=40, examples=["CNF1"])],
+    query: Annotated[AsOf, Query()],
 ) -> Response:
     """Read one conflict: its sides, which of them clash and how, and why it is one."""
-    conflict = get_conflict(session, conflict_id)
-    return answer(request, conflict, version=f"{conflict['id']}.{conflict['version']}")
+    reading = past.of_record(query.as_of, "conflict", conflict_id)
+    conflict = get_conflict(reading.session, conflict_id)
+    version = f"{conflict['id']}.{conflict['version']}"
+    return answer_record(request, conflict, reading, version=version)

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.answers import answer, answer_page, page_at
-from app.deps import ReadSession
+from app.answers import answer_page, answer_record, page_at, redirect
+from app.deps import Past, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
-from app.queries.documents import get_document, list_documents
-from app.schemas.documents import DocumentList, OneDocument
-from app.schemas.shared import PageIn
+from app.queries.documents import get_document, get_document_at, list_documents
+from app.schemas.documents import DocumentList, ReadDocument
+from app.schemas.shared import AsOf, PageIn
 
 router = APIRouter(prefix="/documents", tags=["documents"])
 
@@ -32,14 +32,25 @@ def read_documents(
 
 @router.get(
     "/{document_id}",
-    response_model=OneDocument,
-    responses=problem_responses(NotFoundError, InvalidRequestError),
+    response_model=ReadDocument,
+    responses={
+        308: {"description": "Merged into another document: `Location` has it."},
+        **problem_responses(NotFoundError, InvalidRequestError),
+    },
 )
 def read_document(
     request: Request,
-    session: ReadSession,
+    past: Past,
     document_id: Annotated[str, Path(max_length=40, examples=["DOC1"])],
+    query: Annotated[AsOf, Query()],
 ) -> Response:
     """Read one document: where it is from, its digest, and the bounds of its passages."""
-    document = get_document(session, document_id)
-    return answer(request, document, version=f"{document['id']}.{document['version']}")
+    reading = past.at(query.as_of)
+    if reading.moment:
+        document = get_document_at(reading.session, reading.moment, document_id)
+    else:
+        document = get_document(reading.session, document_id)
+    if document["merged"]:
+        return redirect(request, f"/documents/{document['replaced_by']}")
+    version = f"{document['id']}.{document['version']}"
+    return answer_record(request, document, reading, version=version)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.answers import DISCLAIMER, LICENCE_URL, answer_stream, own_address
-from app.deps import CurrentVocabulary, ReadSession
+from app.deps import Past
 from app.errors import InvalidRequestError
 from app.exports import Edition, write_export
 from app.formats import MEDIA_TYPES, Offer, negotiate
@@ -45,8 +45,7 @@ EXPORTED: dict[int | str, dict[str, Any]] = {
 )
 def export_claims(
     request: Request,
-    session: ReadSession,
-    vocabulary: CurrentVocabulary,
+    past: Past,
     query: Annotated[ClaimExport, Query()],
 ) -> Response:
     """Take all claims that fit away, in one file and from one snapshot.
@@ -57,6 +56,7 @@ def export_claims(
     line, which begins "End of the export".
     """
     asked = query.model_dump(exclude_unset=True, by_alias=True)
+    session, vocabulary, _ = past.of_list(query.as_of, query.condition)
     view = view_of(session, asked, vocabulary, conditions=query.condition)
     group = query.format is Format.md
     stream = open_stream(session, asked, view, vocabulary, group=group)

@@ -12,8 +12,10 @@ from app.schemas.shared import (
     DocumentRef,
     ListOut,
     Meta,
+    Moment,
     PassageRef,
     Time,
+    Withdrawal,
 )
 from app.vocabulary import (
     Certainty,
@@ -73,8 +75,8 @@ class ConflictRef(Out):
     severity: Annotated[Severity, Field(description="Of this claim's own clashes in it.")]
 
 
-class ClaimVersion(Out):
-    """A claim as one version had it, without what is computed."""
+class ClaimBase(Out):
+    """What a claim says, without what is computed."""
 
     id: Annotated[str, Field(examples=["CLM42"])]
     key: str
@@ -102,6 +104,18 @@ class ClaimVersion(Out):
     updated_at: Time
 
 
+Withdrawn = Annotated[
+    Withdrawal | None,
+    Field(description="Of a claim that is withdrawn today; otherwise null."),
+]
+
+
+class ClaimVersion(ClaimBase):
+    """A claim as one version had it, without what is computed."""
+
+    withdrawn: Withdrawn
+
+
 class Highlight(Out):
     """Where words that were searched for stand. Plain text: offsets, no markup."""
 
@@ -113,7 +127,7 @@ class Highlight(Out):
     ]
 
 
-class ClaimOut(ClaimVersion):
+class ClaimOut(ClaimBase):
     """A claim with its value (one of concept, quantity, words), citations and flags."""
 
     conflict: Annotated[bool, Field(description="True from disagreement upwards.")]
@@ -191,6 +205,7 @@ class GroupsMeta(Out):
     total: Annotated[int, Field(description="Claims, each counted once.")]
     total_is_exact: bool
     applied: dict[str, Any]
+    as_of: Moment
     search: Understood
 
 
@@ -205,5 +220,11 @@ class OneClaim(ClaimOut):
     included: IncludedConflicts
 
 
+class ReadClaim(OneClaim):
+    withdrawn: Withdrawn
+    as_of: Moment
+
+
 class CitationList(Out):
     data: list[CitationOut]
+    as_of: Moment

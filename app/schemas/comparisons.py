@@ -4,7 +4,7 @@ from pydantic import Field
 
 from app.schemas.base import Out
 from app.schemas.claims import ScopeOut
-from app.schemas.shared import ConceptRef, Exclusions
+from app.schemas.shared import ConceptRef, Exclusions, Moment
 from app.vocabulary import Certainty, Exclusivity, Frequency, Polarity, Policy, Severity
 
 
@@ -63,6 +63,7 @@ class Matrix(Out):
     columns: list[MatrixColumn]
     rows: list[MatrixRow]
     truncated: bool
+    as_of: Moment
 
 
 class Answer(Out):
@@ -87,3 +88,4 @@ class Agreement(Out):
 
     data: list[AgreementRow]
     truncated: bool
+    as_of: Moment

@@ -3,7 +3,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from app.schemas.base import Curie, Out, Slug, without_nul
-from app.schemas.shared import MAX_VALUES, ConceptRef, ListOut, NameIn, PageIn, Time, Xref
+from app.schemas.shared import MAX_VALUES, ConceptRef, ListOut, Moment, NameIn, PageIn, Time, Xref
 
 
 class ConceptFilters(PageIn):
@@ -55,6 +55,10 @@ class ConceptLinks(Out):
 class OneConcept(ConceptRow):
     narrower: list[ConceptRef]
     links: ConceptLinks
+
+
+class ReadConcept(OneConcept):
+    as_of: Moment
 
 
 class ConceptList(ListOut[ConceptRow]):

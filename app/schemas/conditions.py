@@ -6,7 +6,7 @@ from app.schemas.base import Curie, Out, without_nul
 from app.schemas.claims import ClaimOut
 from app.schemas.conflicts import ConflictOut
 from app.schemas.documents import DocumentOnPage
-from app.schemas.shared import MAX_VALUES, ListOut, PageIn, Time, Xref
+from app.schemas.shared import MAX_VALUES, ListOut, Moment, PageIn, Time, Xref
 
 
 class ConditionFilters(PageIn):
@@ -90,3 +90,4 @@ class ConditionPage(ConditionBase):
     documents: list[DocumentOnPage]
     truncated: Annotated[bool, Field(description="Whether there are more than 1,000 claims.")]
     links: ConditionLinks
+    as_of: Moment

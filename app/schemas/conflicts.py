@@ -10,6 +10,7 @@ from app.schemas.shared import (
     ConditionRef,
     Exclusions,
     ListOut,
+    Moment,
     NameIn,
     PageIn,
     Time,
@@ -143,6 +144,10 @@ class ConflictOut(Out):
     vocabulary_version: int
     created_at: Time
     updated_at: Time
+
+
+class OneConflict(ConflictOut):
+    as_of: Moment
 
 
 class ConflictList(ListOut[ConflictOut]):

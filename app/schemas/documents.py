@@ -3,7 +3,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.schemas.base import Out
-from app.schemas.shared import ListOut, Time
+from app.schemas.shared import ListOut, Moment, Time
 from app.vocabulary import DocumentStatus
 
 
@@ -56,6 +56,10 @@ class DocumentOnPage(DocumentBase):
 
 class OneDocument(DocumentOnPage):
     uncited: Annotated[list[UncitedOut], Field(description="Sentences without a claim, and why.")]
+
+
+class ReadDocument(OneDocument):
+    as_of: Moment
 
 
 class DocumentList(ListOut[DocumentRow]):

@@ -1,11 +1,12 @@
 """Bulk imports: the lines that are sent, and the report that is answered."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from app.schemas.base import In, Out, without_nul
 from app.schemas.seed import ClaimSeed, ConceptSeed, ConditionSeed, DocumentSeed, Loose
+from app.schemas.shared import ListOut
 from app.vocabulary import ClaimStatus
 
 MAX_TEXT = 5_000_000  # code points of a document's text
@@ -92,5 +93,5 @@ class ImportOut(ImportReport):
     created_at: str
 
 
-def as_report(body: dict[str, Any]) -> ImportReport:
-    return ImportReport.model_validate(body)
+class ImportList(ListOut[ImportOut]):
+    pass

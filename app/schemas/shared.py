@@ -49,11 +49,11 @@ def _is_moment(text: str) -> str:
     wanted = "a change number, or a time with its offset such as 2026-11-22T18:00:00Z"
     try:
         at = datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            raise ValueError(wanted)
         at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(wanted) from error
+    if at.tzinfo is None:
+        raise ValueError(wanted)
     return text
 
 

@@ -1,0 +1,1 @@
+"""Harnesses that run for long; a small form of each is in the suite."""

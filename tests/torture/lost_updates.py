@@ -1,0 +1,205 @@
+"""Many editors on few claims over several processes: is every acknowledged edit there, once?
+
+``python -m tests.torture.lost_updates [--attempts 10000] [--planted]``; the base is SQLite, or
+one of the server that ``CLAIMBASE_TEST_DATABASE_URL`` names. Each attempt reads a claim, and
+patches it with a token of its own. An outcome is acknowledged, refused, or unknown where no
+answer came; the history in the base has to agree with all of them.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import select
+
+from app.db import make_engine, make_sessions
+from app.models import Claim, Revision
+from app.queries.check import check_base
+from app.startup import prepare
+from app.vocabulary import load_vocabulary
+from tests.accounts import bearer, key_of
+from tests.conftest import ROOT, SEED_FILE
+from tests.databases import new_database
+from tests.startup.servers import PATIENCE, Server, free_port, serving, settings
+
+EDITORS, CLAIMS, WORKERS = 16, 5, 4
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One edit of ``claim``, made from ``version``, with its own ``token``."""
+
+    claim: int
+    version: int
+    token: str
+    outcome: str = "unknown"
+    got: int | None = None
+
+
+@dataclass
+class Outcome:
+    attempts: list[Attempt]
+    anomalies: list[str]
+    seconds: float
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def run(attempts: int, *, planted: bool = False) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        url = new_database("torture", Path(folder))
+        prepare(url, SEED_FILE)
+        engine = make_engine(url)
+        sessions = make_sessions(engine)
+        key = key_of(sessions)
+        with sessions.read() as session:
+            known = select(Claim.id).order_by(Claim.id).limit(CLAIMS)
+            claims = list(session.scalars(known))
+        with _served(url, planted=planted) as server:
+            begun = time.monotonic()
+            made = _edit(server, key, claims, attempts)
+            seconds = time.monotonic() - begun
+        with sessions.read() as session:
+            anomalies = list(_anomalies(session, claims, made))
+            if not planted:
+                anomalies += check_base(session, load_vocabulary(), lambda _: None)
+        engine.dispose()
+    return Outcome(made, anomalies, seconds, Counter(one.outcome for one in made))
+
+
+@contextmanager
+def _served(url: str, *, planted: bool) -> Iterator[Server]:
+    if not planted:
+        with serving(database_url=url, workers=WORKERS) as server:
+            server.wait()
+            yield server
+        return
+    port = free_port()
+    words = ["tests.torture.planted:create_app", "--factory", "--port", str(port)]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "uvicorn", *words, "--workers", str(WORKERS)],
+        cwd=ROOT,
+        env=settings(database_url=url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    server = Server(process, port)
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+def _edit(server: Server, key: str, claims: list[int], attempts: int) -> list[Attempt]:
+    made: list[Attempt] = []
+    left = iter(range(attempts))
+    lock = threading.Lock()
+
+    def editor(number: int) -> None:
+        luck = random.Random(number)
+        with httpx.Client(base_url=server.base, headers=bearer(key), timeout=PATIENCE) as client:
+            while True:
+                with lock:
+                    place = next(left, None)
+                if place is None:
+                    return
+                claim = luck.choice(claims)
+                read = client.get(f"/claims/CLM{claim}")
+                version = int(read.headers["etag"].split(".")[1].split("-")[0])
+                attempt = Attempt(claim, version, f"token-{place}-by-{number}")
+                made.append(attempt)
+                _patch(client, attempt, read.headers["etag"])
+
+    threads = [threading.Thread(target=editor, args=(number,)) for number in range(EDITORS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return made
+
+
+def _patch(client: httpx.Client, attempt: Attempt, etag: str) -> None:
+    body = {"statement": f"Edited: {attempt.token}.", "reason": "A test of many editors."}
+    try:
+        answer = client.patch(f"/claims/CLM{attempt.claim}", json=body, headers={"If-Match": etag})
+    except httpx.TransportError:
+        return
+    if answer.status_code == httpx.codes.OK:
+        attempt.outcome, attempt.got = "acknowledged", answer.json()["version"]
+    elif answer.status_code in {httpx.codes.PRECONDITION_FAILED, httpx.codes.SERVICE_UNAVAILABLE}:
+        attempt.outcome = "refused"
+    else:
+        attempt.outcome = f"unexpected {answer.status_code}"
+
+
+def _anomalies(session: Any, claims: list[int], made: list[Attempt]) -> Iterator[str]:
+    """Where the history in the base does not agree with the answers."""
+    by_token = {attempt.token: attempt for attempt in made}
+    found: Counter[str] = Counter()
+    for claim in claims:
+        rows = session.execute(
+            select(Revision.version, Revision.snapshot)
+            .where(Revision.record_type == "claim", Revision.record_id == claim)
+            .order_by(Revision.version),
+        ).all()
+        versions = [version for version, _ in rows]
+        if versions != list(range(1, len(versions) + 1)):
+            yield f"CLM{claim} has the versions {versions[:20]}"
+        for version, snapshot in rows[1:]:
+            token = snapshot["statement"].removeprefix("Edited: ").removesuffix(".")
+            found[token] += 1
+            wrong = _disagreement(by_token.get(token), version)
+            if wrong:
+                yield f"CLM{claim}.{version} {wrong}: {token}"
+        current = session.scalars(select(Claim).where(Claim.id == claim)).one()
+        if current.version != versions[-1] or current.statement != rows[-1][1]["statement"]:
+            yield f"CLM{claim} is not what its last revision says"
+    for attempt in made:
+        if attempt.outcome == "acknowledged" and found[attempt.token] != 1:
+            yield f"{attempt.token} was acknowledged and is there {found[attempt.token]} times"
+        elif attempt.outcome.startswith("unexpected"):
+            yield f"{attempt.token}: {attempt.outcome}"
+
+
+def _disagreement(attempt: Attempt | None, version: int) -> str | None:
+    if attempt is None or attempt.outcome == "refused":
+        return "has an edit that was refused or never made"
+    if version != attempt.version + 1:
+        return f"was made from version {attempt.version}"
+    if attempt.got not in {None, version}:
+        return f"was acknowledged as {attempt.got}"
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--attempts", type=int, default=10_000)
+    parser.add_argument("--planted", action="store_true", help="with the fault: has to be found")
+    given = parser.parse_args()
+    outcome = run(given.attempts, planted=given.planted)
+    database = os.environ.get("CLAIMBASE_TEST_DATABASE_URL", "sqlite").partition(":")[0]
+    print(
+        f"{database}: {len(outcome.attempts)} attempts by {EDITORS} editors over {WORKERS} "
+        f"workers on {CLAIMS} claims in {outcome.seconds:.0f} s: {dict(outcome.counts)}, "
+        f"{len(outcome.anomalies)} anomalies",
+    )
+    for line in outcome.anomalies[:10]:
+        print(f"  {line}")
+    return int(bool(outcome.anomalies) is not given.planted)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
         bool,
         Field(description="Nobody publishes their own claim or accepts their own proposal."),
     ] = False
+    cache_bytes: Annotated[
+        int,
+        Field(ge=0, description="Memory of each worker for public answers; 0 keeps none."),
+    ] = 64_000_000
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
     max_import_bytes: Annotated[int, Field(ge=1024)] = 1_000_000_000
 

@@ -14,9 +14,11 @@ from starlette_compress import CompressMiddleware, add_compress_type
 from app.config import Settings, get_settings
 from app.db import Sessions, make_engine, make_memory_engine, make_sessions
 from app.deps import authorise
+from app.freshness import NeverFresh, freshness_of
 from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
 from app.middleware.representations import RepresentationsMiddleware
+from app.middleware.response_cache import ResponseCacheMiddleware
 from app.middleware.surroundings import SurroundingsMiddleware
 from app.middleware.uploads import UploadsMiddleware
 from app.openapi import install_openapi, operation_id
@@ -27,7 +29,9 @@ from app.routers import (
     accounts,
     claim_edits,
     claims,
+    concept_edits,
     concepts,
+    condition_edits,
     conditions,
     conflicts,
     decisions,
@@ -59,6 +63,8 @@ ROUTERS = (
     claim_edits,
     decisions,
     document_edits,
+    concept_edits,
+    condition_edits,
     proposals,
     queue,
 )
@@ -97,6 +103,9 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.state.vocabulary = load_vocabulary()
     app.state.sessions = sessions or make_sessions(make_engine(settings.database_url))
     app.state.past_bases = PastBases(make_memory_engine())
+    # Of sessions that are handed in nothing is known, and nothing is kept.
+    is_own = sessions is None and settings.cache_bytes > 0
+    app.state.freshness = freshness_of(settings.database_url) if is_own else NeverFresh()
     install_problem_handlers(app)
     install_replays(app)
     install_openapi(app)
@@ -132,6 +141,11 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
         max_age=86_400,
     )
     app.add_middleware(SurroundingsMiddleware)
+    app.add_middleware(
+        ResponseCacheMiddleware,
+        freshness=app.state.freshness,
+        max_bytes=settings.cache_bytes,
+    )
     return app
 
 
@@ -140,4 +154,6 @@ async def _check_base(app: FastAPI) -> AsyncIterator[None]:
     with app.state.sessions.read() as session:
         refuse_foreign_base(session, app.state.vocabulary)
     app.openapi()  # made now, not by the first request that needs it
+    app.state.freshness.start()
     yield
+    app.state.freshness.stop()

@@ -223,6 +223,7 @@ def _write(
         )
         if dry_run:
             transaction.rollback()
+    request.app.state.freshness.note_own_commit()
 
 
 def answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:

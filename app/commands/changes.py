@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Change, Revision
 from app.models.base import utc_now
+from app.models.changes import COMMITS_CHANNEL
 from app.queries.accounts import account_records, key_records
 from app.queries.chain import FIRST_DIGEST, change_content, change_digest, event_content
 from app.queries.conflicts import conflict_records
@@ -98,6 +99,9 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     for events in _batches(_numbered(draft)):
         rows = [event | {"change": number, "until_change": None} for event in events]
         session.execute(insert(Revision), rows)
+    if session.get_bind().dialect.name == "postgresql":
+        notice = {"channel": COMMITS_CHANNEL, "number": str(number)}
+        session.execute(text("SELECT pg_notify(:channel, :number)"), notice)
     return number
 
 

@@ -24,6 +24,8 @@ from app.schemas.seed import ClaimContent
 from app.vocabulary import ClaimStatus, Vocabulary
 
 CREATED, UPDATED = "created", "updated"
+# Our own wording, which no conflict rule looks at.
+NOT_JUDGED = {"statement"}
 WITHDRAWN = {ClaimStatus.rejected, ClaimStatus.retracted}
 
 
@@ -99,7 +101,7 @@ def apply_patch(
     write_content(session, row, patched_content(record, patch), edit.vocabulary)
     index_claims(session, [row.id])
     note_event(session, draft, "claim", row, UPDATED)
-    if row.status is ClaimStatus.published:
+    if row.status is ClaimStatus.published and set(patch) - NOT_JUDGED:
         refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary)
 
 

@@ -112,12 +112,15 @@ def _check_batch(
     lines = [LINES[type_].model_validate_json(staged.body) for staged in batch]
     for staged, pointer, reason in _reference_faults(session, staging, places, batch, lines):
         staging.faults.add(staged.line, pointer, reason)
-    current = _current(session, type_, [staged.key for staged in batch])
+    keys = [staged.key for staged in batch]
+    current = _current(session, type_, keys)
+    texts = staging.with_text(keys) if type_ == "document" else set()
     planned = []
     for staged, line in zip(batch, lines, strict=True):
         row = current.get(staged.key)
-        action = CREATE if row is None else _action(line, row)
-        for pointer, reason in _state_faults(session, line, row, action):
+        has_text = staged.key in texts
+        action = CREATE if row is None else _action(line, row, has_text=has_text)
+        for pointer, reason in _state_faults(session, line, row, action, has_text=has_text):
             staging.faults.add(staged.line, pointer, reason)
         known = (row.id, row.version) if row is not None else (None, None)
         planned.append((Planned(staged.line, action, *known), line, row))
@@ -138,10 +141,10 @@ def _check_publishing(
                 staging.faults.add(plan.line, "/status", reason)
 
 
-def _action(line: Line, row: Current) -> str:
+def _action(line: Line, row: Current, *, has_text: bool) -> str:
     wanted = content_of_line(line, row.record)
-    if isinstance(line, DocumentLine):
-        wanted["text_held"] = row.record["text_held"] or line.text is not None
+    if has_text:
+        wanted["text_held"] = True
     return UNCHANGED if wanted == content_of_record(line.type, row.record) else UPDATE
 
 
@@ -168,6 +171,8 @@ def _state_faults(
     line: Line,
     row: Current | None,
     action: str,
+    *,
+    has_text: bool,
 ) -> Iterator[tuple[str, str]]:
     """Why the record as it is does not allow the line."""
     if row is None:
@@ -187,17 +192,19 @@ def _state_faults(
     if isinstance(line, ClaimLine) and line.condition != row.record["condition"]["slug"]:
         yield "/condition", "a claim stays with its condition"
     if isinstance(line, DocumentLine):
-        yield from _text_faults(session, line, row)
+        yield from _text_faults(session, line, row, has_text=has_text)
 
 
 def _text_faults(
     session: Session,
     line: DocumentLine,
     row: Current,
+    *,
+    has_text: bool,
 ) -> Iterator[tuple[str, str]]:
     """A text that citations stand in is not exchanged here: each would have to be looked for."""
     is_same = line.sha256 in {None, row.record["sha256"]}
-    brings_text = line.text is not None and not row.record["text_held"]
+    brings_text = has_text and not row.record["text_held"]
     if is_same and not brings_text:
         return
     cited = (
@@ -207,7 +214,7 @@ def _text_faults(
         .limit(1)
     )
     if session.scalar(cited) is not None:
-        pointer = "/text" if line.text is not None else "/sha256"
+        pointer = "/text" if has_text else "/sha256"
         yield pointer, "claims cite this document: its text is replaced by itself, not here"
 
 

@@ -46,7 +46,7 @@ def content_of_line(line: Line, record: Record) -> Record:
     if isinstance(line, DocumentLine):
         for name in ("sha256", "length"):
             said[name] = said[name] if said[name] is not None else record[name]
-        return _document(said) | {"text_held": record["text_held"] or line.text is not None}
+        return _document(said) | {"text_held": record["text_held"]}
     return {
         **{name: said[name] for name in CLAIM_FIELDS},
         "condition": line.condition,

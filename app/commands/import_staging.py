@@ -253,6 +253,11 @@ class Staging:
         rows = self._all("SELECT text FROM texts WHERE document = ?", document)
         return rows[0][0] if rows else None
 
+    def with_text(self, wanted: Collection[str]) -> set[str]:
+        """The documents whose text was sent along."""
+        statement = "SELECT document FROM texts WHERE ? = 'document'"
+        return {row[0] for row in self._among(statement, "document", list(wanted), "document")}
+
     def conditions(self) -> Iterator[list[str]]:
         """Slugs of the conditions whose claims change."""
         pages = self._pages(

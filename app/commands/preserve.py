@@ -17,8 +17,8 @@ from sqlalchemy.types import TypeDecorator
 
 from app.commands.search import index_claims
 from app.errors import BaseFileError
-from app.exports.whole_base import FORMAT, SECRETS, TABLES, counted
 from app.models import Change, Claim, Model
+from app.queries.base_tables import FORMAT, SECRETS, TABLES, counted
 from app.queries.rebuild import RECORD_TYPES, insert_rows, link_rows, read_stamp
 
 ROWS_AT_ONCE = 500

@@ -7,49 +7,21 @@ is left out; secrets are never in it.
 import hashlib
 import os
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from app.models import (
-    Account,
-    ApiKey,
-    Change,
-    DocumentText,
-    Import,
-    Proposal,
-    Revision,
-    SeedLoad,
-    SeedRecord,
-)
+from app.queries.base_tables import FORMAT, SECRETS, TABLES
 from app.queries.chain import canonical
 from app.queries.records import stamp
 
-FORMAT = "claimbase-base/1"
 ROWS_AT_ONCE = 500
-# What a line of each kind is a row of; revisions follow their change.
-TABLES: dict[str, Table] = {
-    kind: cast("Table", model.__table__)
-    for kind, model in {
-        "account": Account,
-        "key": ApiKey,
-        "text": DocumentText,
-        "change": Change,
-        "revision": Revision,
-        "proposal": Proposal,
-        "seed_record": SeedRecord,
-        "seed_load": SeedLoad,
-        "import": Import,
-    }.items()
-}
-SECRETS = {"key": {"digest"}}  # a key of another base opens nothing: new ones are made there
 
 
 def write_base(session: Session) -> Iterator[bytes]:
@@ -134,7 +106,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return stamp(value)
     return value.value if isinstance(value, Enum) else value
-
-
-def counted(lines: Counter[str]) -> dict[str, int]:
-    return {kind: lines[kind] for kind in TABLES}

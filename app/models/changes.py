@@ -9,6 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import BigId, IntPK, Model
 
 
+# On PostgreSQL each change sends its number there with its commit.
+COMMITS_CHANNEL = "claimbase_changes"
+
+
 class Change(Model):
     """One committed transaction. Numbers have no gaps and follow the order of commits.
 

@@ -72,19 +72,20 @@ class _Kept:
     """A base that is only copied from, by one at a time."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         self.size: int = pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one()
         connection.rollback()
+        driver: Any = connection.dialect.dbapi
+        self._own = driver.connect(":memory:", check_same_thread=False)
+        self._lock = threading.Lock()
+        _raw(connection).backup(self._own)
 
     def copy_into(self, connection: Connection) -> None:
         with self._lock:
-            _raw(self._connection).backup(_raw(connection))
+            self._own.backup(_raw(connection))
 
     def __del__(self) -> None:
-        # Whoever still copies holds a reference.
-        self._connection.close()
+        self._own.close()  # whoever still copies holds a reference
 
 
 def _raw(connection: Connection) -> Any:
@@ -120,11 +121,11 @@ class PastBases:
                 yield session
 
     def _build(self, live: Session, condition_id: int, moment: Moment) -> _Kept:
-        connection = self._engine.connect()
-        with Session(connection) as session:
-            fill_past(live, session, condition_id, moment)
-            session.commit()
-        return _Kept(connection)
+        with self._engine.connect() as connection:
+            with Session(connection) as session:
+                fill_past(live, session, condition_id, moment)
+                session.commit()
+            return _Kept(connection)
 
     def _keep(self, key: Key, base: _Kept) -> None:
         with self._lock:

@@ -7,7 +7,6 @@ from typing import Annotated, Any, BinaryIO, cast
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic_core import to_json
-from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.answers import JSON, answer, answer_page, page_at
@@ -110,24 +109,30 @@ def _import(
     actor: Actor = request.state.actor
     if key is not None and not dry_run:
         answer_again(sessions, actor, key, digest)
-
-    def remember(session: Session, record: dict[str, Any]) -> None:
-        if key is not None:
-            known = IdempotentAnswer(account=actor.account, key=key, digest=digest, status=201)
-            known.headers, known.body = _headers(record), to_json(record).decode()
-            remember_answer(session, known)
-
     importer = Importer(
         actor.account,
         actor.key_id,
         dry_run=dry_run,
         four_eyes=request.app.state.settings.four_eyes,
-        remember=remember,
+        remember=lambda session, record: (
+            remember_answer(session, _answer_to(actor, key, digest, record)) if key else None
+        ),
     )
     record = run_import(sessions, file, vocabulary, importer)
     if dry_run:
         return Response(to_json(record), headers=PRIVATE, media_type=JSON)
     return Response(to_json(record), status_code=201, headers=_headers(record), media_type=JSON)
+
+
+def _answer_to(actor: Actor, key: str, digest: str, record: dict[str, Any]) -> IdempotentAnswer:
+    return IdempotentAnswer(
+        account=actor.account,
+        key=key,
+        digest=digest,
+        status=201,
+        headers=_headers(record),
+        body=to_json(record).decode(),
+    )
 
 
 def _headers(record: dict[str, Any]) -> dict[str, str]:

@@ -132,7 +132,12 @@ def _edit(server: Server, key: str, claims: list[int], attempts: int) -> list[At
 
 
 def _patch(client: httpx.Client, attempt: Attempt, etag: str) -> None:
-    body = {"statement": f"Edited: {attempt.token}.", "reason": "A test of many editors."}
+    body: dict[str, Any] = {
+        "statement": f"Edited: {attempt.token}.",
+        "reason": "A test of many editors.",
+    }
+    if attempt.version % 4 == 0:  # something that the conflict rules look at
+        body["scope"] = {"age_low": attempt.version % 100}
     try:
         answer = client.patch(f"/claims/CLM{attempt.claim}", json=body, headers={"If-Match": etag})
     except httpx.TransportError:

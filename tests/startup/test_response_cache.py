@@ -1,0 +1,387 @@
+"""Public answers are kept for as long as the base does not change, and not a moment longer."""
+
+import asyncio
+import gzip
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event, update
+from starlette.types import Message, Receive, Scope, Send
+
+from app.config import Settings
+from app.db import make_engine, make_sessions, sqlite_path
+from app.main import create_app
+from app.middleware.response_cache import ResponseCacheMiddleware
+from app.models import Claim
+from app.startup import prepare
+from tests.accounts import bearer, key_of
+from tests.api.curation import body_of, published
+from tests.apps import document
+from tests.conftest import SEED_FILE
+from tests.databases import SERVER, new_database
+
+pytestmark = pytest.mark.xdist_group("servers")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A base with the seed that commits."""
+    url = new_database("cached", tmp_path)
+    prepare(url, SEED_FILE)
+    return url
+
+
+@pytest.fixture
+def app(url: str) -> FastAPI:
+    app = create_app(Settings(database_url=url))
+    app.openapi_schema = document()
+    return app
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app) as client:
+        give_up_at = time.monotonic() + 20
+        while app.state.freshness.stamp() is None:  # the listener of PostgreSQL connects
+            assert time.monotonic() < give_up_at
+            time.sleep(0.01)
+        yield client
+    app.state.sessions.read.kw["bind"].dispose()
+
+
+@pytest.fixture
+def other(url: str) -> Iterator[Engine]:
+    """Another program with the same base."""
+    engine = make_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sent(app: FastAPI) -> Iterator[list[str]]:
+    """The statements of the service."""
+    statements: list[str] = []
+
+    def record(*args: object) -> None:
+        statements.append(str(args[2]))
+
+    engine = app.state.sessions.read.kw["bind"]
+    event.listen(engine, "before_cursor_execute", record)
+    yield statements
+    event.remove(engine, "before_cursor_execute", record)
+
+
+def eventually(answers: Callable[[], bool]) -> None:
+    """At once on SQLite; on PostgreSQL other programs' writes are seen within two seconds."""
+    give_up_at = time.monotonic() + (10 if SERVER else 0)
+    while not answers():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
+
+
+def test_a_repeated_read_asks_the_base_nothing(client: TestClient, sent: list[str]) -> None:
+    first = client.get("/conditions/milia")
+    sent.clear()
+
+    again = client.get("/conditions/milia")
+
+    assert sent == []
+    assert again.content == first.content
+    assert again.headers["etag"] == first.headers["etag"]
+    assert again.headers["x-request-id"] != first.headers["x-request-id"]
+
+
+def test_an_answer_that_is_kept_has_the_headers_of_the_first(client: TestClient) -> None:
+    first, again = client.get("/claims?type=cause"), client.get("/claims?type=cause")
+
+    def others(headers: Any) -> dict[str, str]:
+        return {name: value for name, value in headers.items() if name != "x-request-id"}
+
+    assert others(first.headers) == others(again.headers)
+
+
+def test_a_request_id_of_ones_own_is_kept(client: TestClient) -> None:
+    client.get("/claims")
+
+    assert client.get("/claims", headers={"X-Request-ID": "mine"}).headers["x-request-id"] == "mine"
+
+
+def test_what_the_client_has_is_a_304_without_a_body(client: TestClient, sent: list[str]) -> None:
+    tag = client.get("/conditions/milia").headers["etag"]
+    sent.clear()
+
+    answer = client.get("/conditions/milia", headers={"If-None-Match": tag})
+
+    assert (answer.status_code, answer.content, sent) == (304, b"", [])
+    assert answer.headers["etag"] == tag
+    assert "content-type" not in answer.headers
+
+
+def test_a_304_that_comes_first_does_not_empty_the_next_answer(client: TestClient) -> None:
+    tag = client.get("/claims").headers["etag"]
+    client.get("/claims?limit=25")
+
+    first = client.get("/claims?limit=26", headers={"If-None-Match": f'{tag}, "x"'})
+    again = client.get("/claims?limit=26")
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.content == first.content != b""
+
+
+def test_each_encoding_is_kept_by_itself(client: TestClient) -> None:
+    plain = client.get("/conditions/milia", headers={"Accept-Encoding": "identity"})
+    for _ in range(2):
+        with client.stream(
+            "GET", "/conditions/milia", headers={"Accept-Encoding": "gzip"}
+        ) as packed:
+            raw = b"".join(packed.iter_raw())
+        assert gzip.decompress(raw) == plain.content
+        assert packed.headers["etag"] != plain.headers["etag"]
+
+
+@pytest.mark.parametrize("name", ["Accept", "Host"])
+def test_what_an_answer_depends_on_is_kept_apart(client: TestClient, name: str) -> None:
+    values = {"Accept": ["application/json", "text/html"], "Host": ["one.test", "other.test"]}
+    path = {"Accept": "/", "Host": "/claims/export?format=jsonld&question=prevalence.frequency"}
+    bodies = {
+        client.get(path[name], headers={name: value}).text for value in values[name] for _ in "ab"
+    }
+
+    assert len(bodies) == 2
+
+
+def test_an_edit_by_the_service_is_seen_at_once(client: TestClient, url: str) -> None:
+    engine = make_engine(url)
+    curator = TestClient(client.app, headers=bearer(key_of(make_sessions(engine))))
+    engine.dispose()
+    before = client.get("/claims").json()["meta"]["total"]
+
+    published(curator, body_of())
+
+    assert client.get("/claims").json()["meta"]["total"] == before + 1
+
+
+def test_an_edit_by_another_program_is_seen(client: TestClient, other: Engine) -> None:
+    path = "/claims/CLM1"
+    assert client.get(path).json()["statement"] != "Changed behind its back."
+
+    with other.begin() as connection:
+        connection.execute(
+            update(Claim).where(Claim.id == 1).values(statement="Changed behind its back.")
+        )
+
+    eventually(lambda: client.get(path).json()["statement"] == "Changed behind its back.")
+
+
+@pytest.mark.skipif(SERVER is not None, reason="a file is replaced")
+def test_a_base_that_was_replaced_is_seen(client: TestClient, url: str, tmp_path: Path) -> None:
+    path = sqlite_path(url)
+    assert path is not None
+    before = client.app.state.freshness.stamp()  # type: ignore[attr-defined]
+    shutil.copy(path, tmp_path / "copy.db")
+
+    (tmp_path / "copy.db").replace(path)
+
+    assert client.app.state.freshness.stamp() != before  # type: ignore[attr-defined]
+
+
+def test_an_answer_to_a_key_is_neither_kept_nor_taken_from_there(
+    client: TestClient, url: str, sent: list[str]
+) -> None:
+    engine = make_engine(url)
+    headers = bearer(key_of(make_sessions(engine)))
+    engine.dispose()
+    client.get("/claims")
+    client.get("/claims", headers=headers)
+    sent.clear()
+
+    answer = client.get("/claims", headers=headers)
+
+    assert sent != []
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert client.get("/claims").headers["cache-control"] == "public, no-cache"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/claims?typ=x", "/claims/CLM999999"])
+def test_a_refusal_is_not_kept(client: TestClient, path: str) -> None:
+    client.get(path)
+
+    again = client.get(path)
+
+    assert again.status_code >= 400
+    assert again.json()["request_id"] == again.headers["x-request-id"]
+
+
+def test_without_memory_nothing_is_kept(url: str) -> None:
+    app = create_app(Settings(database_url=url, cache_bytes=0))
+    app.openapi_schema = document()
+
+    with TestClient(app):
+        assert app.state.freshness.stamp() is None
+    app.state.sessions.read.kw["bind"].dispose()
+
+
+# The middleware by itself.
+
+
+class Always:
+    """A base that changes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now: int | None = 1
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def note_own_commit(self) -> None: ...
+    def stamp(self) -> int | None:
+        return self.now
+
+
+class Inner:
+    """Answers with how often it was called, after ``before`` was awaited."""
+
+    def __init__(self, size: int = 10, cache_control: bytes = b"public, no-cache") -> None:
+        self.calls = 0
+        self.size = size
+        self.cache_control = cache_control
+        self.before: Callable[[], Awaitable[None]] | None = None
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        self.calls += 1
+        body = str(self.calls).encode().ljust(self.size)
+        if self.before is not None:
+            await self.before()
+        headers = [
+            (b"etag", b'"%d"' % self.calls),
+            (b"cache-control", self.cache_control),
+            (b"content-type", b"text/plain"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def asked(cache: ResponseCacheMiddleware, path: str = "/") -> bytes:
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    messages: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await cache(scope, receive, send)
+    body: bytes = messages[-1]["body"].strip()
+    return body
+
+
+def test_one_answer_is_made_for_all_who_ask_at_once() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+
+    async def all_at_once() -> list[bytes]:
+        inner.before = lambda: asyncio.sleep(0.01)
+        return list(await asyncio.gather(*(asked(cache) for _ in range(20))))
+
+    assert set(asyncio.run(all_at_once())) == {b"1"}
+    assert inner.calls == 1
+
+
+def test_an_answer_made_while_the_base_changed_is_not_kept() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+
+    async def change() -> None:
+        freshness.now = 2
+
+    async def run() -> list[bytes]:
+        inner.before = change
+        first = await asked(cache)
+        inner.before = None
+        return [first, await asked(cache), await asked(cache)]
+
+    assert asyncio.run(run()) == [b"1", b"2", b"2"]
+
+
+def test_those_who_waited_get_a_new_answer_if_the_base_changed() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+
+    async def change() -> None:
+        await asyncio.sleep(0.01)
+        freshness.now = 2
+        inner.before = None
+
+    async def run() -> list[bytes]:
+        inner.before = change
+        return list(await asyncio.gather(asked(cache), asked(cache)))
+
+    assert asyncio.run(run()) == [b"1", b"2"]
+
+
+def test_while_nothing_is_known_of_the_base_nothing_is_kept() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+
+    async def run() -> list[bytes]:
+        first = await asked(cache)
+        freshness.now = None
+        second = await asked(cache)
+        freshness.now = 1
+        return [first, second, await asked(cache)]
+
+    assert asyncio.run(run()) == [b"1", b"2", b"3"]
+
+
+def test_memory_is_bounded_and_the_least_used_goes_first() -> None:
+    inner = Inner(size=200)
+    cache = ResponseCacheMiddleware(inner, freshness=Always(), max_bytes=1_000)
+
+    async def run() -> list[bytes]:
+        for path in ("/a", "/b", "/c", "/a", "/d"):
+            await asked(cache, path)
+        return [await asked(cache, path) for path in ("/a", "/b")]
+
+    assert asyncio.run(run()) == [b"1", b"5"]
+
+
+def test_a_failure_frees_those_who_wait() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+
+    async def fail() -> None:
+        await asyncio.sleep(0.01)
+        inner.before = None
+        raise RuntimeError("It failed.")
+
+    async def run() -> list[Any]:
+        inner.before = fail
+        return list(await asyncio.gather(asked(cache), asked(cache), return_exceptions=True))
+
+    failed, answered = asyncio.run(run())
+    assert isinstance(failed, RuntimeError)
+    assert answered == b"2"
+
+
+def test_what_is_not_public_is_not_kept() -> None:
+    inner = Inner(cache_control=b"private, no-store")
+    cache = ResponseCacheMiddleware(inner, freshness=Always(), max_bytes=10_000)
+
+    async def run() -> list[bytes]:
+        return [await asked(cache), await asked(cache)]
+
+    assert asyncio.run(run()) == [b"1", b"2"]

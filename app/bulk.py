@@ -5,9 +5,11 @@ is one writing transaction. Where somebody changes meanwhile what the lines refe
 checked again.
 """
 
+import errno
+import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -22,7 +24,7 @@ from app.commands.import_records import MovedError
 from app.commands.import_staging import Staging
 from app.commands.imports import apply_lines, record_import, refuse_faults
 from app.db import Sessions
-from app.errors import UnavailableError
+from app.errors import StorageFullError, UnavailableError
 from app.queries.imports import import_record
 from app.vocabulary import Vocabulary
 
@@ -47,6 +49,18 @@ class Importer:
     remember: Callable[[Session, Record], None] = lambda _session, _record: None
 
 
+@contextmanager
+def enough_disk() -> Iterator[None]:
+    """Raise StorageFullError where the temporary folder is full."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        if is_full or "disk is full" in str(error):
+            raise StorageFullError("The temporary folder is full. Nothing was changed.") from error
+        raise
+
+
 def run_import(
     sessions: Sessions,
     file: BinaryIO,
@@ -58,7 +72,7 @@ def run_import(
     Raises ImportRefusedError with every fault, and UnavailableError where the base changed
     again and again while the lines were checked.
     """
-    with closing(Staging()) as staging:
+    with enough_disk(), closing(Staging()) as staging:
         started = time.perf_counter()
         read_lines(file, staging, vocabulary, importer.tell)
         for _ in range(ATTEMPTS):

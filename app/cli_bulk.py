@@ -1,5 +1,7 @@
 """``python -m app import`` and ``python -m app export``: many records at once."""
 
+import gc
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,17 +11,20 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy.exc import OperationalError
 
 from app.bulk import Importer, run_import
 from app.commands.preserve import preserve_base
 from app.config import get_settings
 from app.db import Sessions, make_sessions
-from app.errors import ImportRefusedError
+from app.errors import ImportRefusedError, InvalidRequestError, UnavailableError
 from app.exports.whole_base import write_base, write_base_file
 from app.startup import StartupError, migrate, open_database, refuse_foreign_base
 from app.vocabulary import load_vocabulary
 
 Tell = Callable[[str, int], None]
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+LONGEST_NAME = 80
 
 
 def import_file(
@@ -38,6 +43,9 @@ def import_file(
     if preserve:
         _import_base(file, dry_run=dry_run)
         return
+    if not SLUG.fullmatch(actor) or len(actor) > LONGEST_NAME:
+        raise InvalidRequestError("An actor is named as accounts are, such as jane-doe.")
+    gc.freeze()  # what is loaded by now stays: there is no use in looking through it
     try:
         with _opened(file) as content, _sessions() as sessions, _progress(content) as tell:
             importer = Importer(actor, dry_run=dry_run, tell=tell)
@@ -129,6 +137,9 @@ def _sessions() -> Iterator[Sessions]:
         with sessions.read() as session:
             refuse_foreign_base(session, load_vocabulary())
         yield sessions
+    except OperationalError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        raise UnavailableError(f"The database is locked or away: {reason}.") from error
     finally:
         engine.dispose()
 

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Memory of each worker for public answers; 0 keeps none."),
     ] = 64_000_000
+    max_streams: Annotated[
+        int,
+        Field(ge=0, le=10_000, description="Event streams that one worker holds open."),
+    ] = 100
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
     max_import_bytes: Annotated[int, Field(ge=1024)] = 1_000_000_000
 

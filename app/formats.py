@@ -42,6 +42,7 @@ class Range(NamedTuple):
         return 2 - self.media_type.count("*")
 
 
+JSON_LINES = MEDIA_TYPES[Format.jsonl]
 OFFERS = tuple(Offer(format_, kind) for format_, kinds in MEDIA_TYPES.items() for kind in kinds)
 
 
@@ -49,15 +50,25 @@ def negotiate(request: Request, wanted: Format | None) -> Offer:
     """``format`` wins. Raises NotAcceptableError, which lists what there is."""
     if wanted is not None:
         return Offer(wanted, MEDIA_TYPES[wanted][0])
+    by_kind = {offer.media_type: offer for offer in OFFERS}
+    return by_kind[best_media_type(request, list(by_kind))]
+
+
+def best_media_type(request: Request, kinds: Sequence[str]) -> str:
+    """What of ``kinds`` the request would rather have, the first one if it does not say.
+
+    Raises NotAcceptableError, which lists them.
+    """
     ranges = list(_read_accept(", ".join(request.headers.getlist("accept"))))
     if not ranges:
-        return OFFERS[0]
-    chosen = _best(ranges)
+        return kinds[0]
+    chosen = _best(ranges, kinds)
     if chosen is not None:
         return chosen
     if any(each.media_type in BROWSERS and each.quality > 0 for each in ranges):
-        return OFFERS[0]
-    offered = [{"format": offer.format.value, "media_type": offer.media_type} for offer in OFFERS]
+        return kinds[0]
+    formats = {kind: format_.value for format_, own in MEDIA_TYPES.items() for kind in own}
+    offered = [{"format": formats.get(kind), "media_type": kind} for kind in kinds]
     raise NotAcceptableError(
         "None of the media types in Accept is offered here; `offered` has those that are.",
         offered=offered,
@@ -65,17 +76,17 @@ def negotiate(request: Request, wanted: Format | None) -> Offer:
     )
 
 
-def _best(ranges: Sequence[Range]) -> Offer | None:
+def _best(ranges: Sequence[Range], kinds: Sequence[str]) -> str | None:
     """The highest quality; of equals the one that is named most precisely, then our order."""
     best, best_rank = None, (0.0, -1)
-    for offer in OFFERS:
-        fitting = [each for each in ranges if each.fits(offer.media_type)]
+    for kind in kinds:
+        fitting = [each for each in ranges if each.fits(kind)]
         if not fitting:
             continue
         closest = max(fitting, key=lambda each: each.precision)
         rank = (closest.quality, closest.precision)
         if closest.quality > 0 and rank > best_rank:
-            best, best_rank = offer, rank
+            best, best_rank = kind, rank
     return best
 
 

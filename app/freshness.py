@@ -5,7 +5,9 @@ known: then nothing is answered from a cache.
 """
 
 import logging
+import os
 import threading
+import time
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,17 +48,21 @@ class SqliteFreshness:
     """``PRAGMA data_version`` on a connection of its own that never writes and is never in a
     transaction: it changes with every commit of any other connection, whatever program it is.
 
-    A file that was put in the place of the base is another one: its inode tells.
+    A file that was put in the place of the base is another one: its inode tells, within
+    ``LOOK_SECONDS``.
     """
 
+    LOOK_SECONDS = 0.05
+
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = str(path)
+        self._looked_at = 0.0
         self._connection: Any = None
         self._inode = 0
         self._replaced = 0
 
     def start(self) -> None:
-        self._inode = self._path.stat().st_ino
+        self._inode = os.stat(self._path).st_ino  # noqa: PTH116 - ten times as fast
         self._connection = sqlite_driver.connect(
             self._path, isolation_level=None, timeout=0, check_same_thread=False
         )
@@ -70,14 +76,21 @@ class SqliteFreshness:
         if self._connection is None:
             return None
         try:
-            if self._path.stat().st_ino != self._inode:
-                self._replaced += 1
-                self.stop()
-                self.start()
+            self._look_at_the_file()
             [version] = self._connection.execute("PRAGMA data_version").fetchone()
         except (OSError, sqlite_driver.Error):
             return None
         return (self._replaced, version)
+
+    def _look_at_the_file(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < self.LOOK_SECONDS:
+            return
+        self._looked_at = now
+        if os.stat(self._path).st_ino != self._inode:  # noqa: PTH116 - as above
+            self._replaced += 1
+            self.stop()
+            self.start()
 
     def note_own_commit(self) -> None:
         return  # it is another connection's, and so seen

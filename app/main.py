@@ -27,6 +27,7 @@ from app.problems import install_problem_handlers
 from app.queries.past import PastBases
 from app.routers import (
     accounts,
+    changes,
     claim_edits,
     claims,
     concept_edits,
@@ -45,6 +46,7 @@ from app.routers import (
     vocabulary,
 )
 from app.startup import refuse_foreign_base
+from app.streams import Streams
 from app.version import VERSION
 from app.vocabulary import load_vocabulary
 from app.writes import install_replays
@@ -59,6 +61,7 @@ ROUTERS = (
     documents,
     concepts,
     vocabulary,
+    changes,
     accounts,
     claim_edits,
     decisions,
@@ -103,6 +106,7 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.state.vocabulary = load_vocabulary()
     app.state.sessions = sessions or make_sessions(make_engine(settings.database_url))
     app.state.past_bases = PastBases(make_memory_engine())
+    app.state.streams = Streams(settings.max_streams)
     # Of sessions that are handed in nothing is known, and nothing is kept.
     is_own = sessions is None and settings.cache_bytes > 0
     app.state.freshness = freshness_of(settings.database_url) if is_own else NeverFresh()

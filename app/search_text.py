@@ -230,10 +230,23 @@ class ClaimWords(NamedTuple):
 
 def claim_words(texts: ClaimTexts) -> ClaimWords:
     """The words that a claim is found by, as many as both databases can hold."""
+    parts = ([texts.statement], texts.labels, texts.quotes)
+    # A word and what parts it from the next take two letters: no limit can be met then.
+    if sum(len(text) for part in parts for text in part) <= 2 * MAX_OF_ONE_WORD:
+        return ClaimWords(*map(_all_words, parts))
     room = _Room()
-    return ClaimWords(
-        *(room.take(part) for part in ([texts.statement], texts.labels, texts.quotes)),
-    )
+    return ClaimWords(*map(room.take, parts))
+
+
+def _all_words(texts: Iterable[str]) -> list[str | None]:
+    taken: list[str | None] = []
+    for text in texts:
+        if text.isascii():
+            taken += [word[:MAX_LETTERS] for word in _ASCII_WORD.findall(text.lower())]
+        else:
+            taken += [token.word for token in tokens(text)]
+        taken.append(None)
+    return taken
 
 
 class _Room:

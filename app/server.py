@@ -11,7 +11,21 @@ from app.problems import answer_problem
 
 
 class ProblemProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, whose answer to what is no HTTP would be plain text."""
+    """uvicorn's protocol, whose answer to what is no HTTP would be plain text.
+
+    Streams that would never end by themselves can ask whether the server stops.
+    """
+
+    is_stopping = False
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        extra = {"claimbase.is_stopping": lambda: self.is_stopping}
+        self.scope.update(extra)  # type: ignore[typeddict-item]
+
+    def shutdown(self) -> None:
+        self.is_stopping = True
+        super().shutdown()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the signature is uvicorn's
         status = HTTPStatus.BAD_REQUEST

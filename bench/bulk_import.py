@@ -10,6 +10,7 @@ held, and the ratio. Nothing is judged.
 """
 
 import argparse
+import gc
 import json
 import random
 import resource
@@ -154,6 +155,7 @@ def imported(url: str, file: Path) -> dict[str, Any]:
         draft = ChangeDraft("seed", "seed", "seed", "The vocabulary.")
         store_vocabulary(session, load_vocabulary(), draft)
         finish_change(session, draft)
+    gc.freeze()  # as the command does
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     with file.open("rb") as content:

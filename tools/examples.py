@@ -1,20 +1,24 @@
 """The requests in the documentation, with what they answer.
 
-A block ```` ```http ```` holds a request, the block ```` ```json ```` after it a part of its
-answer: every key and item that is shown is there with that value, more may be; ``"…"``
-stands for any value. ``python -m tools.examples FILE...`` writes today's values into the
+A block ```` ```http ```` holds a request (with headers, if it has any), the block
+```` ```json ```` after it a part of its answer: every key and item that is shown is there with
+that value, more may be; ``"…"`` stands for any value. ``python -m tools.examples FILE...`` writes
 shown parts; a test compares them.
 """
 
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ANYTHING = "…"
 WIDTH = 96  # of a line of JSON
+_HEADER = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
 _BLOCK = re.compile(r"```http\n(?P<request>.*?)```\n+```json\n(?P<answer>.*?)```", re.DOTALL)
 
 
@@ -23,14 +27,24 @@ class Example(NamedTuple):
     path: str
     body: Any
     shown: Any
+    headers: dict[str, str]
+
+    def headers_with(self, key: str) -> dict[str, str]:
+        """As they are sent: ``$KEY`` stands for a key."""
+        return {name: value.replace("$KEY", key) for name, value in self.headers.items()}
 
 
 def examples(text: str) -> Iterator[Example]:
     for match in _BLOCK.finditer(text):
-        first, _, rest = match["request"].partition("\n")
+        first, *lines = match["request"].split("\n")
         method, path = first.split(" ", 1)
+        headers = {}
+        while lines and (header := _HEADER.fullmatch(lines[0])):
+            headers[header[1]] = header[2]
+            del lines[0]
+        rest = "\n".join(lines)
         body = json.loads(rest) if rest.strip() else None
-        yield Example(method, path.strip(), body, json.loads(match["answer"]))
+        yield Example(method, path.strip(), body, json.loads(match["answer"]), headers)
 
 
 def differences(shown: Any, actual: Any, place: str = "") -> Iterator[str]:
@@ -93,29 +107,43 @@ def _laid_out(value: Any, indent: int = 0) -> str:
 
 
 def main(files: list[str]) -> None:
-    """Ask an application on a new base with the seed."""
-    import tempfile  # noqa: PLC0415 - the test imports this module without needing a base
+    """Ask an application, for each file on a new base with the seed and a curator."""
+    from app.db import make_engine, make_sessions  # noqa: PLC0415 - tests need no base here
+    from tests.accounts import key_of  # noqa: PLC0415
 
+    for file in map(Path, files):
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/examples.db"
+            with asking(url) as client:
+                engine = make_engine(url)
+                key = key_of(make_sessions(engine), name="jane")
+                engine.dispose()
+                text = file.read_text()
+                file.write_text(rewritten(text, partial(ask, client, key)))
+
+
+@contextmanager
+def asking(url: str) -> Iterator[Any]:
+    """A client of an application on a new base with the seed."""
     from fastapi.testclient import TestClient  # noqa: PLC0415
 
     from app.config import Settings  # noqa: PLC0415
     from app.main import create_app  # noqa: PLC0415
     from app.startup import prepare  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(database_url=f"sqlite:///{folder}/examples.db")
-        prepare(settings.database_url, settings.seed_file)
-        with TestClient(create_app(settings), follow_redirects=False) as client:
-            for file in map(Path, files):
-                text = file.read_text()
-                file.write_text(
-                    rewritten(
-                        text,
-                        lambda example: client.request(
-                            example.method, example.path, json=example.body
-                        ).json(),
-                    ),
-                )
+    settings = Settings(database_url=url)
+    prepare(settings.database_url, settings.seed_file)
+    app = create_app(settings)
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
+    app.state.sessions.read.kw["bind"].dispose()
+
+
+def ask(client: Any, key: str, example: Example) -> Any:
+    answer = client.request(
+        example.method, example.path, json=example.body, headers=example.headers_with(key)
+    )
+    return answer.json()
 
 
 if __name__ == "__main__":

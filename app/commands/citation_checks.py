@@ -27,10 +27,10 @@ def verification_of(session: Session, citations: Sequence[CitationSeed]) -> list
     """What each citation is worth: verified where its document's text is held and says so.
 
     Raises InvalidRequestError naming every citation whose passage is not there, whose span
-    lies outside of it, or whose quote stands elsewhere in the text, and where. Two
+    lies outside of it, or whose quote stands elsewhere in the text, and where. Three
     statements, however many citations.
     """
-    passages = _passages(session, citations)
+    passages = _passages(session, citations) if citations else {}
     texts = held_texts(session, {cited.text for cited in passages.values() if cited.text})
     found: list[Verification] = []
     errors: list[dict[str, Any]] = []
@@ -60,6 +60,14 @@ def held_texts(session: Session, digests: set[str]) -> dict[str, str]:
 
 def _passages(session: Session, citations: Sequence[CitationSeed]) -> Mapping[str, _Cited]:
     names = [citation.passage.partition("/") for citation in citations]
+    documents = Document.key.in_({document for document, _, _ in names})
+    # Their texts and passages are kept as they are until what cites them is written.
+    session.execute(
+        select(Document.id)
+        .where(documents)
+        .order_by(Document.id)
+        .with_for_update(read=True, key_share=True),
+    )
     rows = session.execute(
         select(
             Document.key,
@@ -72,7 +80,7 @@ def _passages(session: Session, citations: Sequence[CitationSeed]) -> Mapping[st
         )
         .join(Passage, Passage.document_id == Document.id)
         .where(
-            Document.key.in_({document for document, _, _ in names}),
+            documents,
             Passage.key.in_({passage for _, _, passage in names}),
         ),
     )

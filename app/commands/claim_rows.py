@@ -37,7 +37,9 @@ class Names:
             scope = part.scope.model_dump(include={one.value for one in ScopePart})
             keys = {part.concept, part.subject, *scope.values()} - {None}
             documents = {cited.passage.partition("/")[0] for cited in part.citations}
-            concepts = concepts.where(Concept.key.in_(keys))
+            # Kept from being merged away until this is written.
+            concepts = concepts.where(Concept.key.in_(keys)).order_by(Concept.id)
+            concepts = concepts.with_for_update(read=True, key_share=True)
             conditions = conditions.where(Condition.slug == part.condition)
             passages = passages.where(Document.key.in_(documents), ~Document.merged)
         self.concepts: dict[str | None, int | None] = {None: None}

@@ -12,7 +12,7 @@ from app.commands.import_checks import concepts_of
 from app.commands.import_ids import NewIds
 from app.commands.import_places import Places
 from app.commands.import_records import Rows, add_event, insert_rows, update_rows
-from app.commands.import_staging import CREATE, Planned, StagedLine, Staging
+from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, Staging
 from app.commands.search import index_claims
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
@@ -123,6 +123,8 @@ class ClaimWriter:
 
     def _release_identities(self) -> None:
         """Let claims exchange identities, which no two may hold even for a moment."""
+        if not self._staging.records("claim", UPDATE):
+            return
         for batch in self._staging.planned("claim"):
             rows = [
                 {"b_id": plan.record_id, "b_identity": f"moving {plan.record_id}"}

@@ -5,11 +5,13 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, MutableSequence
-from typing import Any, BinaryIO, cast, overload
+from pathlib import Path
+from typing import Any, overload
 
 from app.commands.changes import Event
 
 FIELDS = Event.__slots__
+READ_AT_ONCE = 1_000_000
 
 
 class EventSpool(MutableSequence[Event]):
@@ -19,7 +21,7 @@ class EventSpool(MutableSequence[Event]):
     """
 
     def __init__(self) -> None:
-        self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - see close
+        self._file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - see close
         self._places = array("Q", [0])
         self.actions = Counter[tuple[str, str]]()
 
@@ -42,9 +44,10 @@ class EventSpool(MutableSequence[Event]):
 
     def __iter__(self) -> Iterator[Event]:
         self._file.flush()
-        # By its own descriptor position: several may walk, and nobody appends meanwhile.
-        for place in range(len(self)):
-            yield self._read(place)
+        # By a handle of its own, because several may walk at once.
+        with Path(self._file.name).open("rb", buffering=READ_AT_ONCE) as file:
+            for _ in range(len(self)):
+                yield Event(*marshal.load(file))  # noqa: S302 - what this process wrote
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -66,9 +69,7 @@ class EventSpool(MutableSequence[Event]):
         raise TypeError("events are only appended")
 
     def _read(self, place: int) -> Event:
-        start, end = self._places[place], self._places[place + 1]
-        self._file.seek(start)
-        # What this very process wrote.
-        fields = marshal.loads(self._file.read(end - start))  # noqa: S302
-        self._file.seek(0, 2)
-        return Event(*fields)
+        self._file.flush()
+        with Path(self._file.name).open("rb") as file:
+            file.seek(self._places[place])
+            return Event(*marshal.load(file))  # noqa: S302 - what this process wrote

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 ROWS_AT_ONCE = 500
 MAX_FAULTS = 1_000
+LONGEST = 500  # letters of what is said of a fault
 # In the order in which they refer to each other.
 TYPES = ("concept", "condition", "document", "claim")
 CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
@@ -57,7 +58,7 @@ class Faults:
     def add(self, line: int, pointer: str, reason: str) -> None:
         self.total += 1
         if len(self._kept) < MAX_FAULTS:
-            self._kept.append(LineFault(line, pointer, reason[:500]))
+            self._kept.append(LineFault(line, pointer[:LONGEST], reason[:LONGEST]))
 
     def listed(self) -> list[LineFault]:
         return sorted(self._kept)

@@ -6,10 +6,11 @@ representation (what is accepted, under which address, with or without CORS) by 
 """
 
 import asyncio
-import uuid
+import itertools
+import os
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,19 @@ OK = 200
 # Not kept, or not part of the 304.
 OWN_OF_EACH = b"x-request-id"
 NOT_IN_304 = (b"content-length", b"content-type", b"content-encoding")
+LOOKED_AT = {
+    b"host",
+    b"accept",
+    b"accept-encoding",
+    b"if-none-match",
+    b"x-request-id",
+    b"origin",
+    b"authorization",
+    b"last-event-id",
+}
+# A number of 128 bits that nobody else has, without asking the system for each request.
+OF_THIS_PROCESS = os.urandom(10).hex().encode()
+_numbers = itertools.count(1)
 Headers = list[tuple[bytes, bytes]]
 Key = tuple[Hashable, ...]
 
@@ -154,29 +168,33 @@ class ResponseCacheMiddleware:
 
 
 def _asked(headers: Headers) -> Asked:
-    given: dict[str, Any] = {}
+    host = accept = encoding = known = request_id = b""
+    has_origin = bypasses = False
     for name, value in headers:
+        if name not in LOOKED_AT:
+            continue
         if name == b"host":
-            given["host"] = value
+            host = value
         elif name == b"accept":
-            given["accept"] = given.get("accept", b"") + b"," + value
+            accept += b"," + value
         elif name == b"accept-encoding":
-            given["encoding"] = given.get("encoding", b"") + b"," + value
+            encoding += b"," + value
         elif name == b"if-none-match":
-            given["known"] = given.get("known", b"") + b"," + value
+            known += b"," + value
         elif name == b"x-request-id":
-            given["request_id"] = value
+            request_id = value
         elif name == b"origin":
-            given["has_origin"] = True
-        elif name in {b"authorization", b"last-event-id"}:
-            given["bypasses"] = True
-    return Asked(**given)
+            has_origin = True
+        else:
+            bypasses = True
+    return Asked(host, accept, encoding, known, request_id, has_origin, bypasses)
 
 
 async def _answer(kept: Kept, asked: Asked, send: Send) -> None:
-    given = asked.request_id.decode("latin-1")
-    request_id = given if given and REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    own = (OWN_OF_EACH, request_id.encode())
+    request_id = asked.request_id
+    if not request_id or not REQUEST_ID.fullmatch(request_id.decode("latin-1")):
+        request_id = b"%s%012x" % (OF_THIS_PROCESS, next(_numbers))
+    own = (OWN_OF_EACH, request_id)
     is_known = bool(asked.known) and _has(asked.known, kept.tag)
     headers = kept.headers_304 if is_known else kept.headers
     await send(

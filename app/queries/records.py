@@ -72,7 +72,7 @@ def _concept_labels(session: Session, rows: Iterable[AnyRow]) -> dict[int | None
 def _citation_records(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
     rows = session.execute(
         select(
-            Citation,
+            *Citation.__table__.columns,
             Passage.key,
             Passage.heading,
             Passage.document_id,
@@ -84,29 +84,29 @@ def _citation_records(session: Session, claim_ids: Sequence[int]) -> dict[int, l
         .order_by(Citation.claim_id, Citation.position),
     )
     found: dict[int, list[Record]] = defaultdict(list)
-    for citation, passage_key, heading, document_id, document_key in rows:
-        found[citation.claim_id].append(
+    for row in rows:
+        found[row.claim_id].append(
             {
-                "id": public_id(Prefix.citation, citation.id),
+                "id": public_id(Prefix.citation, row.id),
                 "document": {
-                    "id": public_id(Prefix.document, document_id),
-                    "key": document_key,
+                    "id": public_id(Prefix.document, row.document_id),
+                    "key": row.document_key,
                 },
                 "passage": {
-                    "id": public_id(Prefix.passage, citation.passage_id),
-                    "key": passage_key,
-                    "heading": heading,
+                    "id": public_id(Prefix.passage, row.passage_id),
+                    "key": row.key,
+                    "heading": row.heading,
                 },
-                "start": citation.start,
-                "end": citation.end,
-                "quote": citation.quote,
-                "locator": citation.locator,
-                "certainty": citation.certainty.value,
-                "frequency": citation.frequency.value,
-                "exclusivity": citation.exclusivity.value,
-                "hedge": citation.hedge,
-                "subject_words": citation.subject_words,
-                "verification": citation.verification.value,
+                "start": row.start,
+                "end": row.end,
+                "quote": row.quote,
+                "locator": row.locator,
+                "certainty": row.certainty.value,
+                "frequency": row.frequency.value,
+                "exclusivity": row.exclusivity.value,
+                "hedge": row.hedge,
+                "subject_words": row.subject_words,
+                "verification": row.verification.value,
             },
         )
     return found

@@ -26,13 +26,15 @@ from app.queries.claim_stream import open_stream
 from app.queries.claims import Moved, get_claim, get_claim_version, included_conflicts
 from app.queries.exclusions import view_of
 from app.queries.past_reading import Reading
+from app.queries.revisions import list_revisions, named_record
 from app.queries.search import search_record
 from app.queries.view import View
 from app.queries.withdrawals import withdrawal_record
 from app.routers.exports import EXPORTED, PAGE_PARAMETERS, alternates, answer_export
 from app.schemas.claim_queries import ClaimFilters, ClaimSearch, Words
 from app.schemas.claims import CitationList, ClaimGroups, ClaimList, ClaimVersion, ReadClaim
-from app.schemas.shared import AsOf, Format
+from app.schemas.revisions import RevisionList
+from app.schemas.shared import AsOf, Format, PageIn
 
 router = APIRouter(prefix="/claims", tags=["claims"], route_class=StrictRoute)
 ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
@@ -192,3 +194,23 @@ def read_citations(
     if isinstance(claim, Moved):
         return redirect(request, f"/claims/{claim.to}/citations")
     return answer_record(request, {"data": claim["citations"]}, reading)
+
+
+@router.get(
+    "/{claim_id}/revisions",
+    response_model=RevisionList,
+    responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
+)
+def read_claim_revisions(
+    request: Request,
+    session: ReadSession,
+    reader: Reader,
+    claim_id: ClaimId,
+    query: Annotated[PageIn, Query()],
+) -> Response:
+    """Read the versions of a claim, the newest first: who changed what, when and why.
+
+    Anybody sees those that were public, and that it was withdrawn.
+    """
+    record = named_record("claim", claim_id)
+    return answer_page(request, list_revisions(session, record, page_at(query), reader))

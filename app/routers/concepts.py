@@ -6,12 +6,14 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import answer_page, answer_record, page_at, redirect
-from app.deps import Past, ReadSession
+from app.deps import Past, Reader, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
 from app.queries.concepts import get_concept, get_concept_at, list_concepts
+from app.queries.revisions import list_revisions, named_concept
 from app.schemas.concepts import ConceptFilters, ConceptList, ReadConcept
-from app.schemas.shared import AsOf
+from app.schemas.revisions import RevisionList
+from app.schemas.shared import AsOf, PageIn
 
 router = APIRouter(prefix="/concepts", tags=["concepts"])
 
@@ -55,3 +57,20 @@ def read_concept(
         return redirect(request, f"/concepts/{concept['merged_into']}")
     version = f"{concept['id']}.{concept['version']}"
     return answer_record(request, concept, reading, version=version)
+
+
+@router.get(
+    "/{key}/revisions",
+    response_model=RevisionList,
+    responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
+)
+def read_concept_revisions(
+    request: Request,
+    session: ReadSession,
+    reader: Reader,
+    key: Annotated[str, Path(max_length=80, examples=["col17a1-mutation"])],
+    query: Annotated[PageIn, Query()],
+) -> Response:
+    """Read the versions of a concept, the newest first."""
+    record = named_concept(session, key)
+    return answer_page(request, list_revisions(session, record, page_at(query), reader))

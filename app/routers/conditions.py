@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import DISCLAIMER, answer_page, answer_record, page_at, redirect
-from app.deps import Past, ReadSession
+from app.deps import Past, Reader, ReadSession
 from app.errors import (
     InvalidCursorError,
     InvalidRequestError,
@@ -20,10 +20,12 @@ from app.queries.comparisons import get_agreement, get_matrix
 from app.queries.conditions import get_condition_page, list_conditions, resolve_condition
 from app.queries.exclusions import view_of
 from app.queries.records import condition_records
+from app.queries.revisions import Versioned, list_revisions
 from app.routers.exports import EXPORTED, alternates, answer_export
 from app.schemas.comparisons import Agreement, Matrix, MatrixQuery
 from app.schemas.conditions import ConditionFilters, ConditionList, ConditionPage
-from app.schemas.shared import Exclusions, Format, FormattedExclusions
+from app.schemas.revisions import RevisionList
+from app.schemas.shared import Exclusions, Format, FormattedExclusions, PageIn
 
 router = APIRouter(prefix="/conditions", tags=["conditions"])
 Slug = Annotated[str, Path(max_length=200, examples=["milia"])]
@@ -130,3 +132,26 @@ def read_agreement(
         return redirect(request, f"/conditions/{canonical}/agreement")
     view = view_of(session, query.model_dump(), vocabulary, conditions=[canonical])
     return answer_record(request, get_agreement(session, condition_id, vocabulary, view), reading)
+
+
+@router.get(
+    "/{slug}/revisions",
+    response_model=RevisionList,
+    responses=OF_ONE | problem_responses(InvalidCursorError),
+)
+def read_condition_revisions(
+    request: Request,
+    session: ReadSession,
+    reader: Reader,
+    slug: Slug,
+    query: Annotated[PageIn, Query()],
+) -> Response:
+    """Read the versions of what a condition is called, the newest first.
+
+    Its claims and conflicts have revisions of their own.
+    """
+    condition_id, canonical = resolve_condition(session, slug)
+    if slug != canonical:
+        return redirect(request, f"/conditions/{canonical}/revisions")
+    record = Versioned("condition", condition_id)
+    return answer_page(request, list_revisions(session, record, page_at(query), reader))

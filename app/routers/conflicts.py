@@ -6,13 +6,15 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import answer_page, answer_record, page_at
-from app.deps import Past
+from app.deps import Past, Reader, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
 from app.queries.conflicts import get_conflict, list_conflicts
 from app.queries.exclusions import view_of
+from app.queries.revisions import list_revisions, named_record
 from app.schemas.conflicts import ConflictFilters, ConflictList, OneConflict
-from app.schemas.shared import AsOf
+from app.schemas.revisions import RevisionList
+from app.schemas.shared import AsOf, PageIn
 
 router = APIRouter(prefix="/conflicts", tags=["conflicts"])
 
@@ -51,3 +53,20 @@ def read_conflict(
     conflict = get_conflict(reading.session, conflict_id)
     version = f"{conflict['id']}.{conflict['version']}"
     return answer_record(request, conflict, reading, version=version)
+
+
+@router.get(
+    "/{conflict_id}/revisions",
+    response_model=RevisionList,
+    responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
+)
+def read_conflict_revisions(
+    request: Request,
+    session: ReadSession,
+    reader: Reader,
+    conflict_id: Annotated[str, Path(max_length=40, examples=["CNF1"])],
+    query: Annotated[PageIn, Query()],
+) -> Response:
+    """Read how a conflict opened, changed, was decided on and closed, the newest first."""
+    record = named_record("conflict", conflict_id)
+    return answer_page(request, list_revisions(session, record, page_at(query), reader))

@@ -6,11 +6,13 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import answer_page, answer_record, page_at, redirect
-from app.deps import Past, ReadSession
+from app.deps import Past, Reader, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
 from app.queries.documents import get_document, get_document_at, list_documents
+from app.queries.revisions import list_revisions, named_record
 from app.schemas.documents import DocumentList, ReadDocument
+from app.schemas.revisions import RevisionList
 from app.schemas.shared import AsOf, PageIn
 
 router = APIRouter(prefix="/documents", tags=["documents"])
@@ -54,3 +56,20 @@ def read_document(
         return redirect(request, f"/documents/{document['replaced_by']}")
     version = f"{document['id']}.{document['version']}"
     return answer_record(request, document, reading, version=version)
+
+
+@router.get(
+    "/{document_id}/revisions",
+    response_model=RevisionList,
+    responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
+)
+def read_document_revisions(
+    request: Request,
+    session: ReadSession,
+    reader: Reader,
+    document_id: Annotated[str, Path(max_length=40, examples=["DOC1"])],
+    query: Annotated[PageIn, Query()],
+) -> Response:
+    """Read the versions of a document, the newest first."""
+    record = named_record("document", document_id)
+    return answer_page(request, list_revisions(session, record, page_at(query), reader))

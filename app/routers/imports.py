@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from app.answers import JSON, answer, answer_page, page_at
-from app.bulk import Importer, run_import
+from app.bulk import Importer, enough_disk, run_import
 from app.deps import CurrentVocabulary, ReadSession
 from app.errors import (
     BodyTooLargeError,
@@ -79,7 +79,7 @@ async def create_import(
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent not in LINES:
         raise UnsupportedMediaTypeError(f"The body has to be {' or '.join(LINES)}.")
-    with cast("BinaryIO", tempfile.TemporaryFile()) as file:
+    with enough_disk(), cast("BinaryIO", tempfile.TemporaryFile()) as file:
         digest = hashlib.sha256(f"POST /imports?{request.url.query}\n".encode())
         async for part in request.stream():
             digest.update(part)

@@ -3,11 +3,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.schemas.base import Out
-from app.schemas.shared import PageIn, PageOut, Time
-
-
-class RevisionFilters(PageIn):
-    """Where in the list of revisions to be."""
+from app.schemas.shared import ListOut, Time
 
 
 class FieldChange(Out):
@@ -38,13 +34,5 @@ class RevisionOut(Out):
     ]
 
 
-class RevisionsMeta(Out):
-    total: Annotated[int, Field(description="Versions that the reader may see.")]
-
-
-class RevisionList(Out):
+class RevisionList(ListOut[RevisionOut]):
     """The newest first."""
-
-    data: list[RevisionOut]
-    page: PageOut
-    meta: RevisionsMeta

@@ -4,11 +4,14 @@ import hashlib
 from typing import Any, NamedTuple
 
 from fastapi.testclient import TestClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.db import Sessions
+from app.models import Citation, Document, DocumentText, Passage
 from app.policy import Role
 from app.queries.check import check_base
-from app.vocabulary import load_vocabulary
+from app.vocabulary import Verification, load_vocabulary
 from tests.accounts import signed_in
 from tests.api.curation import REASON, tag
 from tests.api.operations import walk
@@ -51,15 +54,31 @@ class Desk(NamedTuple):
         return {row["concept"]["key"] for row in rows}
 
     def faults(self) -> list[str]:
-        """What ``check`` finds wrong with the base."""
         with self.sessions.read() as session:
-            return check_base(session, load_vocabulary(), lambda _: None)
+            return faults_of(session)
+
+
+def faults_of(session: Session) -> list[str]:
+    """What ``check`` finds wrong, and citations that say verified and are not."""
+    rows = session.execute(
+        select(Citation, DocumentText.text)
+        .join(Passage, Passage.id == Citation.passage_id)
+        .join(Document, Document.id == Passage.document_id)
+        .join(DocumentText, DocumentText.sha256 == Document.sha256)
+        .where(Document.text_held, Citation.verification == Verification.verified),
+    )
+    misquoted = [
+        f"CIT{cited.id} does not stand in the text"
+        for cited, text in rows
+        if text[cited.start : cited.end] != cited.quote
+    ]
+    return misquoted + check_base(session, load_vocabulary(), lambda _: None)
 
 
 def desk_at(client: TestClient, sessions: Sessions, seed: Record | None = None) -> Desk:
     load(sessions, seed or small_seed())
-    others = [signed_in(client, sessions, role) for role in Role]
-    return Desk(client, *others, sessions)
+    contributor, curator, admin = (signed_in(client, sessions, role) for role in Role)
+    return Desk(client, contributor, curator, admin, sessions)
 
 
 def seed_with_digest() -> Record:

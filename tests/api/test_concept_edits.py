@@ -1,5 +1,7 @@
 """Creating and changing concepts, and what that does to the claims that use them."""
 
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -15,7 +17,7 @@ def desk(client: TestClient, sessions: Sessions) -> Desk:
     return desk_at(client, sessions)
 
 
-def body(key: str = "steam", **parts: object) -> Record:
+def body(key: str = "steam", **parts: Any) -> Record:
     return {"key": key, "label": "Hot steam", "kind": "procedure", "reason": REASON} | parts
 
 
@@ -24,7 +26,11 @@ def found(desk: Desk, words: str) -> list[str]:
 
 
 def test_a_new_concept_has_an_address_and_a_tag(desk: Desk) -> None:
-    parts = {"synonyms": ["Steam bath"], "broader": ["gland"], "xrefs": [{"id": "msh:D000001"}]}
+    parts: Record = {
+        "synonyms": ["Steam bath"],
+        "broader": ["gland"],
+        "xrefs": [{"id": "msh:D000001"}],
+    }
 
     answer = desk.contributor.post("/concepts", json=body(**parts))
 
@@ -60,9 +66,7 @@ def test_the_key_of_another_concept_is_refused_and_that_one_named(desk: Desk) ->
         ({"merged_into": "gene"}, "/merged_into"),
     ],
 )
-def test_what_is_wrong_with_a_concept_is_named(
-    desk: Desk, wrong: dict[str, object], pointer: str
-) -> None:
+def test_what_is_wrong_with_a_concept_is_named(desk: Desk, wrong: Record, pointer: str) -> None:
     answer = desk.contributor.post("/concepts", json=body(**wrong))
 
     assert answer.status_code == 422, answer.text
@@ -76,9 +80,7 @@ def test_a_contributor_creates_concepts_and_does_not_change_them(desk: Desk) -> 
 
 
 @pytest.mark.parametrize("changes", [{"label": "Heredity"}, {"synonyms": ["heredity"]}])
-def test_claims_are_found_by_the_new_words_of_their_concept(
-    desk: Desk, changes: dict[str, object]
-) -> None:
+def test_claims_are_found_by_the_new_words_of_their_concept(desk: Desk, changes: Record) -> None:
     claim = desk.claim("gene")
     assert found(desk, "heredity") == []
 
@@ -155,7 +157,7 @@ def test_a_concept_cannot_be_broader_than_itself(desk: Desk) -> None:
 
 
 def test_a_key_never_changes(desk: Desk) -> None:
-    answer = sent(desk.curator, "PATCH", desk.concept("gene") | {}, **{"key": "other"})
+    answer = sent(desk.curator, "PATCH", desk.concept("gene"), key="other")
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/key"
@@ -184,7 +186,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(desk: Desk) -> None:
 
 def test_a_dry_run_tells_which_conflicts_would_close(desk: Desk) -> None:
     concept = desk.concept("gene")
-    address = f"/concepts/gene?dry_run=true"
+    address = "/concepts/gene?dry_run=true"
 
     answer = done(
         desk.curator.patch(

@@ -1,5 +1,7 @@
 """Creating and changing conditions, whose names each lead to one of them."""
 
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -13,7 +15,7 @@ def desk(client: TestClient, sessions: Sessions) -> Desk:
     return desk_at(client, sessions)
 
 
-def body(slug: str = "acne", **parts: object) -> Record:
+def body(slug: str = "acne", **parts: Any) -> Record:
     return {"slug": slug, "name": "Acne", "reason": REASON} | parts
 
 
@@ -47,9 +49,9 @@ def test_a_new_condition_has_an_address_and_can_be_claimed_about(desk: Desk) -> 
     ],
 )
 def test_a_name_of_another_condition_is_refused_and_that_one_named(
-    desk: Desk, names: dict[str, object]
+    desk: Desk, names: Record
 ) -> None:
-    answer = desk.curator.post("/conditions", json=body(**names))  # type: ignore[arg-type]
+    answer = desk.curator.post("/conditions", json=body(**names))
 
     assert answer.status_code == 409
     assert answer.json()["existing"] == record(desk)["id"]
@@ -67,9 +69,7 @@ def test_a_name_of_another_condition_is_refused_and_that_one_named(
         ({"key": "acne"}, "/key"),
     ],
 )
-def test_what_is_wrong_with_a_condition_is_named(
-    desk: Desk, wrong: dict[str, object], pointer: str
-) -> None:
+def test_what_is_wrong_with_a_condition_is_named(desk: Desk, wrong: Record, pointer: str) -> None:
     answer = desk.curator.post("/conditions", json=body() | wrong)
 
     assert answer.status_code == 422

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Sessions
 from tests.api.curation import REASON, body_of, tag
-from tests.api.sources import DIGEST, Desk, desk_at, done, leaflet, seed_with_digest, sent
+from tests.api.sources import DIGEST, Desk, Record, desk_at, done, leaflet, seed_with_digest, sent
 from tests.apps import make_app
 from tests.commands.seeds import FIRST, SECOND, TEXT
 
@@ -68,9 +68,7 @@ def test_a_text_is_nobodys_without_a_key_and_not_found_where_none_is_held(desk: 
         ({"reason": "no"}, "/reason"),
     ],
 )
-def test_what_is_wrong_with_a_document_is_named(
-    desk: Desk, wrong: dict[str, object], pointer: str
-) -> None:
+def test_what_is_wrong_with_a_document_is_named(desk: Desk, wrong: Record, pointer: str) -> None:
     answer = desk.contributor.post("/documents", json=leaflet(**wrong))
 
     assert answer.status_code == 422, answer.text
@@ -201,9 +199,7 @@ def test_passages_that_nothing_cites_can_change(desk: Desk) -> None:
         ],
     ],
 )
-def test_a_cited_passage_stays_around_its_citations(
-    desk: Desk, passages: list[dict[str, object]]
-) -> None:
+def test_a_cited_passage_stays_around_its_citations(desk: Desk, passages: list[Record]) -> None:
     document = desk.document()
 
     answer = sent(desk.curator, "PATCH", document, passages=passages)

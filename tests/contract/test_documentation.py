@@ -1,10 +1,15 @@
 """What the documentation shows is what the service answers."""
 
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 
+from app.db import make_engine, make_sessions
+from tests.accounts import key_of
 from tests.conftest import ROOT
-from tools.examples import Example, differences, examples
+from tests.databases import new_database
+from tools.examples import Example, ask, asking, differences, examples
 
 EXAMPLES = [
     (name, example)
@@ -27,6 +32,23 @@ def test_an_example_answers_what_is_shown(
     response = milia.request(example.method, example.path, json=example.body)
 
     assert list(differences(example.shown, response.json())) == [], name
+
+
+def test_the_curators_guide_happens_as_it_says(tmp_path: Path) -> None:
+    """One day from the first request to the last, on a base of its own.
+
+    When this fails on purpose: ``python -m tools.examples docs/curation.md``.
+    """
+    url = new_database("guide", tmp_path)
+    guide = list(examples((ROOT / "docs/curation.md").read_text()))
+    with asking(url) as client:
+        engine = make_engine(url)
+        key = key_of(make_sessions(engine), name="jane")
+        engine.dispose()
+        for example in guide:
+            wrong = list(differences(example.shown, ask(client, key, example)))
+            assert wrong == [], f"{example.method} {example.path}"
+    assert len(guide) >= 15
 
 
 def test_a_wrong_example_would_be_noticed() -> None:

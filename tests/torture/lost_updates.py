@@ -9,14 +9,11 @@ answer came; the history in the base has to agree with all of them.
 import argparse
 import os
 import random
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +27,10 @@ from app.queries.check import check_base
 from app.startup import prepare
 from app.vocabulary import load_vocabulary
 from tests.accounts import bearer, key_of
-from tests.conftest import ROOT, SEED_FILE
+from tests.conftest import SEED_FILE
 from tests.databases import new_database
-from tests.startup.servers import PATIENCE, Server, free_port, serving, settings
+from tests.startup.servers import PATIENCE, Server
+from tests.torture.services import served
 
 EDITORS, CLAIMS, WORKERS = 16, 5, 4
 
@@ -66,7 +64,7 @@ def run(attempts: int, *, planted: bool = False) -> Outcome:
         with sessions.read() as session:
             known = select(Claim.id).order_by(Claim.id).limit(CLAIMS)
             claims = list(session.scalars(known))
-        with _served(url, planted=planted) as server:
+        with served(url, WORKERS, planted="create_app" if planted else None) as server:
             begun = time.monotonic()
             made = _edit(server, key, claims, attempts)
             seconds = time.monotonic() - begun
@@ -76,31 +74,6 @@ def run(attempts: int, *, planted: bool = False) -> Outcome:
                 anomalies += check_base(session, load_vocabulary(), lambda _: None)
         engine.dispose()
     return Outcome(made, anomalies, seconds, Counter(one.outcome for one in made))
-
-
-@contextmanager
-def _served(url: str, *, planted: bool) -> Iterator[Server]:
-    if not planted:
-        with serving(database_url=url, workers=WORKERS) as server:
-            server.wait()
-            yield server
-        return
-    port = free_port()
-    words = ["tests.torture.planted:create_app", "--factory", "--port", str(port)]
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "uvicorn", *words, "--workers", str(WORKERS)],
-        cwd=ROOT,
-        env=settings(database_url=url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    server = Server(process, port)
-    try:
-        server.wait()
-        yield server
-    finally:
-        server.stop()
 
 
 def _edit(server: Server, key: str, claims: list[int], attempts: int) -> list[Attempt]:

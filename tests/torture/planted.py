@@ -1,7 +1,6 @@
-"""The application with a planted fault: If-Match is compared before the write, not by it.
+"""The application with planted faults: ``uvicorn tests.torture.planted:create_app --factory``.
 
-``uvicorn tests.torture.planted:create_app --factory``. A harness that finds nothing wrong
-with this one finds nothing.
+A harness that finds nothing wrong with these finds nothing.
 """
 
 import time
@@ -16,6 +15,7 @@ import app.routers.claim_edits as routers
 from app.commands.versions import stale
 from app.config import get_settings
 from app.db import make_engine, make_sessions
+from app.freshness import PostgresqlFreshness, SqliteFreshness
 from app.main import create_app as create_sound_app
 from app.models import Claim
 
@@ -23,6 +23,7 @@ sound_edit = commands.edit_claim
 
 
 def create_app() -> FastAPI:
+    """If-Match is compared before the write, not by it."""
     sessions = make_sessions(make_engine(get_settings().database_url))
 
     def check_then_write(session: Session, draft: Any, edit: Any, patch: Any) -> int | None:
@@ -45,4 +46,11 @@ def create_app() -> FastAPI:
 
     vars(routers)["edit_claim"] = check_then_write
     vars(commands)["take_version"] = take_any_version
+    return create_sound_app()
+
+
+def create_stale_app() -> FastAPI:
+    """With another fault: the cache never asks whether the base changed."""
+    for kind in (SqliteFreshness, PostgresqlFreshness):
+        setattr(kind, "stamp", lambda _: 1)  # noqa: B010 - a fault, and mypy would say so
     return create_sound_app()

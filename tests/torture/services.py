@@ -1,0 +1,35 @@
+"""The service as harnesses run it: sound, or with a planted fault."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.conftest import ROOT
+from tests.startup.servers import Server, free_port, serving, settings
+
+
+@contextmanager
+def served(url: str, workers: int = 1, *, planted: str | None = None) -> Iterator[Server]:
+    """A service that answers; ``planted`` names a factory of ``tests.torture.planted``."""
+    if planted is None:
+        with serving(database_url=url, workers=workers) as server:
+            server.wait()
+            yield server
+        return
+    port = free_port()
+    words = [f"tests.torture.planted:{planted}", "--factory", "--port", str(port)]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "uvicorn", *words, "--workers", str(workers)],
+        cwd=ROOT,
+        env=settings(database_url=url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    server = Server(process, port)
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,172 @@
+"""After an acknowledged edit in one process: does any read of any process show the base before?
+
+``python -m tests.torture.stale_reads [--edits 2000] [--planted]``: two services on one base. Each
+edit gives a claim a token, or withdraws or restores it; then both are asked for the claim, the
+list, a search, a count, an export and the page of the condition. On PostgreSQL the notice of a
+commit takes its way: there the time is measured until the other process shows it, and what the
+writer's own process shows must be current at once.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import select
+
+from app.db import make_engine, make_sessions
+from app.models import Claim
+from app.startup import prepare
+from tests.accounts import bearer, key_of
+from tests.conftest import SEED_FILE
+from tests.databases import SERVER, new_database
+from tests.startup.servers import PATIENCE
+from tests.torture.services import served
+
+CLAIMS = len(json.loads(SEED_FILE.read_text())["claims"])
+LONGEST_SECONDS = 3.0  # that another process may be behind on PostgreSQL
+
+
+@dataclass
+class Outcome:
+    edits: int = 0
+    reads: int = 0
+    stale: list[str] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+
+
+def run(edits: int, *, planted: bool = False) -> Outcome:
+    outcome = Outcome()
+    factory = "create_stale_app" if planted else None
+    with tempfile.TemporaryDirectory() as folder:
+        url = new_database("stale", Path(folder))
+        prepare(url, SEED_FILE)
+        engine = make_engine(url)
+        sessions = make_sessions(engine)
+        headers = bearer(key_of(sessions))
+        with sessions.read() as session:
+            claim = session.scalars(select(Claim.id).order_by(Claim.id).limit(1)).one()
+        engine.dispose()
+        with (
+            served(url, planted=factory) as one,
+            served(url, planted=factory) as other,
+            httpx.Client(base_url=one.base, timeout=PATIENCE) as first,
+            httpx.Client(base_url=other.base, timeout=PATIENCE) as second,
+        ):
+            for number in range(edits):
+                writer, reader = (first, second) if number % 2 else (second, first)
+                expected = _edit(writer, headers, f"CLM{claim}", number)
+                outcome.edits += 1
+                _look(writer, expected, outcome, is_own=True)
+                _look(reader, expected, outcome, is_own=SERVER is None)
+    return outcome
+
+
+def _edit(client: httpx.Client, headers: dict[str, str], claim: str, number: int) -> str | None:
+    """Change the claim; the token that it has to show now, or None if it was withdrawn."""
+    record = client.get(f"/claims/{claim}", headers=headers).json()
+    tag = {"If-Match": f'"{claim}.{record["version"]}"'}
+    token = f"token{number}"
+    if record["status"] == "retracted":
+        step, body = "restore", {"reason": "Back again."}
+        token = record["statement"].split()[-1].removesuffix(".")
+    elif number % 7 == 6:
+        step, body = "retract", {"reason": "Away for a while."}
+    else:
+        step, body = "", {"statement": f"Edited with {token}.", "reason": "Another word."}
+    if step:
+        answer = client.post(f"/claims/{claim}/{step}", json=body, headers=headers | tag)
+    else:
+        answer = client.patch(f"/claims/{claim}", json=body, headers=headers | tag)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    return None if step == "retract" else token
+
+
+def _look(client: httpx.Client, expected: str | None, outcome: Outcome, *, is_own: bool) -> None:
+    begun = time.monotonic()
+    for name, shows in _READS:
+        outcome.reads += 1
+        while not shows(client, expected):
+            late = time.monotonic() - begun
+            if is_own or late > LONGEST_SECONDS:
+                outcome.stale.append(f"edit {outcome.edits}: {name}")
+                break
+    if not is_own:
+        outcome.delays.append(time.monotonic() - begun)
+
+
+def _listed(client: httpx.Client, path: str, expected: str | None) -> bool:
+    """Whether what is at the path has the claim with its token, or not at all."""
+    text = client.get(path).text
+    if expected is None:
+        return "Edited with token" not in text
+    return f"Edited with {expected}." in text
+
+
+def _one(client: httpx.Client, expected: str | None) -> bool:
+    answer = client.get("/claims/CLM1")
+    if expected is None:
+        return answer.status_code == httpx.codes.GONE
+    return f"Edited with {expected}." in answer.text
+
+
+def _found(client: httpx.Client, expected: str | None) -> bool:
+    rows = client.get(f"/claims?q={expected or 'edited'}").json()["data"]
+    return [row["id"] for row in rows] == ([] if expected is None else ["CLM1"])
+
+
+def _counted(client: httpx.Client, expected: str | None) -> bool:
+    answer: dict[str, Any] = client.get("/claims?limit=1&facet=type").json()
+    total: int = answer["meta"]["total"]
+    listed = sum(value["count"] for value in answer["facets"]["type"]["values"])
+    return total == listed and total == CLAIMS - int(expected is None)
+
+
+_READS: list[tuple[str, Callable[[httpx.Client, str | None], bool]]] = [
+    ("the claim", _one),
+    ("the list", lambda client, expected: _listed(client, "/claims", expected)),
+    ("the search", _found),
+    ("the count", _counted),
+    (
+        "the export",
+        lambda client, expected: _listed(
+            client, "/claims/export?format=jsonl&question=definition.kind", expected
+        ),
+    ),
+    ("the page", lambda client, expected: _listed(client, "/conditions/milia", expected)),
+]
+
+
+def lines(outcome: Outcome) -> Iterator[str]:
+    database = "postgresql" if SERVER else "sqlite"
+    yield (
+        f"{database}: {outcome.edits} edits, {outcome.reads} reads in two processes, "
+        f"{len(outcome.stale)} stale"
+    )
+    if outcome.delays:
+        yield (
+            f"until the other process showed all of it: median "
+            f"{statistics.median(outcome.delays) * 1000:.0f} ms, longest "
+            f"{max(outcome.delays) * 1000:.0f} ms"
+        )
+    yield from (f"  {line}" for line in outcome.stale[:10])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edits", type=int, default=2_000)
+    parser.add_argument("--planted", action="store_true", help="with the fault: has to be found")
+    given = parser.parse_args()
+    outcome = run(given.edits, planted=given.planted)
+    print("\n".join(lines(outcome)))
+    return int(bool(outcome.stale) is not given.planted)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -12,7 +12,7 @@ CLAIMBASE_SOURCES ?= ../shared/sources
 SOURCE := $(CLAIMBASE_SOURCES)/milia-syndrome.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench
+.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench torture
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -84,3 +84,9 @@ openapi: .venv/.development ## Accept a changed API into docs/openapi.json
 lock: ## Pin what pyproject.toml asks for; UPGRADE=1 for the newest of everything (needs uv)
 	$(UV_COMPILE) -o requirements.txt pyproject.toml
 	$(UV_COMPILE) -c requirements.txt -o requirements-dev.txt --group dev pyproject.toml
+
+torture: .venv/.development ## Many editors and stale reads, in full, on SQLite and PostgreSQL
+	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),10000)
+	$(BIN)/python -m tests.torture.stale_reads --edits $(or $(EDITS),500)
+	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),10000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)

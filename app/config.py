@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         Field(ge=0, le=10_000, description="Event streams that one worker holds open."),
     ] = 100
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    max_text_bytes: Annotated[
+        int,
+        Field(ge=1024, description="Of a request that brings the text of a document."),
+    ] = 10_000_000
     max_import_bytes: Annotated[int, Field(ge=1024)] = 1_000_000_000
 
 

@@ -99,7 +99,7 @@ def _past(
     vocabulary: CurrentVocabulary,
 ) -> Iterator[PastReader]:
     with ExitStack() as stack:
-        yield PastReader(session, vocabulary, request.app.state.past_bases, stack)
+        yield PastReader(session, vocabulary, request.app.state.past_bases.open, stack)
 
 
 # Opens the past where `as_of` asks for it; open, like the read session, while the answer streams.

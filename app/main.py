@@ -23,8 +23,8 @@ from app.middleware.surroundings import SurroundingsMiddleware
 from app.middleware.uploads import UploadsMiddleware
 from app.openapi import install_openapi, operation_id
 from app.parameters import refuse_unknown_parameters
+from app.past_bases import PastBases
 from app.problems import install_problem_handlers
-from app.queries.past import PastBases
 from app.routers import (
     accounts,
     changes,
@@ -123,7 +123,11 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
         add_compress_type(media_type)
     app.add_middleware(CompressMiddleware)
     app.add_middleware(RepresentationsMiddleware)
-    app.add_middleware(UploadsMiddleware, max_body_size=settings.max_import_bytes)
+    app.add_middleware(
+        UploadsMiddleware,
+        max_import_size=settings.max_import_bytes,
+        max_text_size=settings.max_text_bytes,
+    )
     # FastAPI's own limit would stand outside of all that makes its 413 a problem.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
     app.add_middleware(FaultsMiddleware)

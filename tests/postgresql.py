@@ -1,5 +1,7 @@
 """``python -m tests.postgresql``: pytest on a PostgreSQL server that lives for the run.
 
+``--run MODULE ...`` runs another module of ours instead.
+
 The server's own binaries are used, as the user postgres where we are root (PostgreSQL
 refuses to run as root). It listens on a free loopback port and is stopped at the end.
 """
@@ -76,7 +78,9 @@ def running_server() -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     with running_server() as url:
         environment = os.environ | {"CLAIMBASE_TEST_DATABASE_URL": url}
-        command = [sys.executable, "-m", "pytest", *arguments]
+        is_other = arguments[:1] == ["--run"]
+        words = arguments[1:] if is_other else ["pytest", *arguments]
+        command = [sys.executable, "-m", *words]
         return subprocess.run(command, check=False, env=environment).returncode  # noqa: S603
 
 

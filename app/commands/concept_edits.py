@@ -11,7 +11,7 @@ from app.commands.changes import ChangeDraft, note_event
 from app.commands.patches import patched, refuse_faults
 from app.commands.search import index_claims_of_concepts
 from app.commands.seed_records import FOLDED
-from app.commands.touched import RecordEdit, lock_touched, refresh_touched
+from app.commands.touched import RecordEdit, in_parts, lock_touched, refresh_touched
 from app.commands.versions import take_version
 from app.errors import ConflictingStateError, NotFoundError
 from app.identifiers import Prefix, public_id
@@ -94,14 +94,17 @@ def lock_concepts(
     def concepts() -> Sequence[int]:
         return with_narrower(session, concept_ids) if with_those_below else concept_ids
 
-    def touched() -> Sequence[int]:
-        ids = concepts()
-        uses = or_(*(column.in_(ids) for column in USES))
-        return session.scalars(select(Claim.condition_id).where(uses).distinct()).all()
+    def touched() -> set[int]:
+        found: set[int] = set()
+        for part in in_parts(concepts()):
+            uses = or_(*(column.in_(part) for column in USES))
+            found |= set(session.scalars(select(Claim.condition_id).where(uses).distinct()))
+        return found
 
     def lock() -> None:
-        own = select(Concept.id).where(Concept.id.in_(concepts()))
-        session.execute(own.order_by(Concept.id).with_for_update())
+        for part in in_parts(concepts()):
+            own = select(Concept.id).where(Concept.id.in_(part)).order_by(Concept.id)
+            session.execute(own.with_for_update())
         if with_those_below and session.get_bind().dialect.name == "postgresql":
             session.execute(text("LOCK TABLE concept_broader IN SHARE ROW EXCLUSIVE MODE"))
 

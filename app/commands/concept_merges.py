@@ -20,7 +20,7 @@ from app.commands.concept_edits import (
 )
 from app.commands.patches import refusal
 from app.commands.search import index_claims_of_concepts
-from app.commands.touched import RecordEdit, refresh_touched, renew_claims
+from app.commands.touched import RecordEdit, in_parts, refresh_touched, renew_claims
 from app.errors import ConflictingStateError
 from app.models import Claim, Concept, ConceptBroader
 from app.models.base import utc_now
@@ -124,7 +124,9 @@ def _moving(session: Session, row: Concept, target: Concept) -> list[_Claim]:
     """The claims that use the concept, each with the identity that it is going to have."""
     uses = or_(*(column == row.id for column in USES))
     statuses = dict(session.execute(select(Claim.id, Claim.status).where(uses)).all())
-    records = claim_records(session, list(statuses))
+    records: dict[int, Record] = {}
+    for part in in_parts(statuses):
+        records |= claim_records(session, part)
     return [
         _Claim(id_, statuses[id_], _identity(records[id_], {row.key: target.key}))
         for id_ in sorted(statuses)
@@ -158,12 +160,13 @@ def _same_claims(session: Session, moving: Iterable[_Claim]) -> list[list[_Claim
     for claim in moving:
         if claim.status in PRECEDENCE:
             groups[claim.identity].append(claim)
-    held = select(Claim.id, Claim.status, Claim.identity).where(
-        Claim.identity.in_(groups),
-        LIVE_CLAUSE,
-    )
-    for id_, status, identity in session.execute(held):
-        groups[identity].append(_Claim(id_, status, identity))
+    for part in in_parts(groups):
+        held = select(Claim.id, Claim.status, Claim.identity).where(
+            Claim.identity.in_(part),
+            LIVE_CLAUSE,
+        )
+        for id_, status, identity in session.execute(held):
+            groups[identity].append(_Claim(id_, status, identity))
     return [
         sorted(group, key=lambda claim: claim.precedence)
         for group in groups.values()

@@ -1,5 +1,6 @@
 """Merging two records of one document: citations move where they are just as true."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from app.commands.claim_rows import CITATION_FIELDS
 from app.commands.document_edits import citing_error, lock_document, replacements_of, take_document
 from app.commands.patches import refusal
 from app.commands.search import index_claims
-from app.commands.touched import RecordEdit, refresh_touched, renew_claims
+from app.commands.touched import RecordEdit, in_parts, refresh_touched, renew_claims
 from app.models import Citation, Document, Passage
 from app.schemas.seed_checks import Fault
 from app.vocabulary import DocumentStatus, Verification
@@ -114,24 +115,24 @@ def _target(session: Session, row: Document, target_id: int) -> _Target:
 def _collapse(session: Session, claim_ids: Iterable[int]) -> None:
     """Make identical citations of a claim one. Raises ConflictingStateError where two stand at
     one place and are read differently."""
-    known: dict[tuple[object, ...], Citation] = {}
-    positions: dict[int, int] = {}
-    unlike = []
-    for citation in session.scalars(
-        select(Citation)
-        .where(Citation.claim_id.in_(list(claim_ids)))
-        .order_by(Citation.claim_id, Citation.position),
-    ):
-        place = (citation.claim_id, *(getattr(citation, name) for name in PLACE))
-        former = known.setdefault(place, citation)
-        if former is not citation and _reading(former) != _reading(citation):
-            unlike += [(one.id, one.claim_id) for one in (former, citation)]
-        elif former is not citation:
-            session.delete(citation)
-        else:
-            citation.position = positions[citation.claim_id] = (
-                positions.get(citation.claim_id, 0) + 1
-            )
+    unlike: list[tuple[int, int]] = []
+    for part in in_parts(claim_ids):
+        known: dict[tuple[object, ...], Citation] = {}
+        positions = Counter[int]()
+        for citation in session.scalars(
+            select(Citation)
+            .where(Citation.claim_id.in_(part))
+            .order_by(Citation.claim_id, Citation.position),
+        ):
+            place = (citation.claim_id, *(getattr(citation, name) for name in PLACE))
+            former = known.setdefault(place, citation)
+            if former is citation:
+                positions[citation.claim_id] += 1
+                citation.position = positions[citation.claim_id]
+            elif _reading(former) == _reading(citation):
+                session.delete(citation)
+            else:
+                unlike += [(one.id, one.claim_id) for one in (former, citation)]
     if unlike:
         raise citing_error(
             "Citations of one claim would stand at one place and be read differently: "

@@ -1,7 +1,7 @@
 """Checking the staged lines against each other and against the base, without any lock.
 
 What comes out is a plan: which lines create, update or repeat a record. It holds as long as
-nobody changes what it was made from; ``has_moved`` tells whether somebody did.
+nobody changes what it was made from: see ``app.commands.import_moves``.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -42,7 +42,6 @@ from app.queries.records import (
     condition_records,
     document_records,
 )
-from app.schemas.identities import claim_identity
 from app.schemas.imports import LINES, ClaimLine, DocumentLine, Line
 from app.schemas.seed_checks import citation_faults, claim_concept_faults
 from app.vocabulary import ClaimStatus
@@ -375,39 +374,3 @@ def _not_reached(
             if before[other] == 0:
                 free.append(other)
     return set(before)
-
-
-# Whether the plan still holds
-
-
-def has_moved(session: Session, staging: Staging, after: int) -> bool:
-    """Whether a change since number ``after`` touched anything that the plan was made from."""
-    rows = session.execute(
-        select(Revision.record_type, Revision.snapshot)
-        .where(Revision.change > after)
-        .execution_options(yield_per=ROWS_AT_ONCE),
-    )
-    for record_type, snapshot in rows:
-        if record_type in {"concept", "condition", "document"}:
-            return True  # rare enough: all is looked up again
-        if record_type == "claim" and _touches(staging, snapshot):
-            return True
-    return False
-
-
-def _touches(staging: Staging, snapshot: Record) -> bool:
-    return bool(staging.keys("claim", [snapshot["key"]])) or staging.holds_identity(
-        [_identity(snapshot)],
-    )
-
-
-def _identity(snapshot: Record) -> str:
-    content = content_of_record("claim", snapshot)
-    return claim_identity(
-        condition=content["condition"],
-        subject=content["subject"],
-        question=content["question"],
-        value=content,
-        polarity=content["polarity"],
-        scope=content["scope"],
-    )

@@ -12,7 +12,7 @@ from app.commands.import_checks import concepts_of
 from app.commands.import_ids import NewIds
 from app.commands.import_places import Places
 from app.commands.import_records import Rows, add_event, insert_rows, update_rows
-from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, Staging
+from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, Staging, parts
 from app.commands.search import index_claims
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
@@ -53,11 +53,11 @@ class Ids:
         """By ``document/passage``."""
         known = self._known("passage")
         missing = {name.partition("/")[0] for name in names if name not in known}
-        if missing:
+        for part in parts(missing):
             rows = self._session.execute(
                 select(Document.key, Passage.key, Passage.id)
                 .join(Passage, Passage.document_id == Document.id)
-                .where(Document.key.in_(missing)),
+                .where(Document.key.in_(part)),
             )
             known |= {f"{document}/{passage}": id_ for document, passage, id_ in rows}
         return known
@@ -70,9 +70,8 @@ class Ids:
         column: Any,
     ) -> dict[str, int]:
         known = self._known(kind)
-        missing = [key for key in keys if key not in known]
-        if missing:
-            known |= dict(self._session.execute(statement.where(column.in_(missing))).all())
+        for part in parts([key for key in keys if key not in known]):
+            known |= dict(self._session.execute(statement.where(column.in_(part))).all())
         return known
 
     def _known(self, kind: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, MutableSequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 from app.commands.changes import Event
 
@@ -46,8 +46,8 @@ class EventSpool(MutableSequence[Event]):
         self._file.flush()
         # By a handle of its own, because several may walk at once.
         with Path(self._file.name).open("rb", buffering=READ_AT_ONCE) as file:
-            for _ in range(len(self)):
-                yield Event(*marshal.load(file))  # noqa: S302 - what this process wrote
+            for place in range(len(self)):
+                yield self._event(file, place)
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -72,4 +72,8 @@ class EventSpool(MutableSequence[Event]):
         self._file.flush()
         with Path(self._file.name).open("rb") as file:
             file.seek(self._places[place])
-            return Event(*marshal.load(file))  # noqa: S302 - what this process wrote
+            return self._event(file, place)
+
+    def _event(self, file: BinaryIO, place: int) -> Event:
+        content = file.read(self._places[place + 1] - self._places[place])
+        return Event(*marshal.loads(content))  # noqa: S302 - what this process wrote

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.commands.import_staging import Staging
+from app.commands.import_staging import Staging, parts
 from app.models import Concept, Condition, Document, DocumentText, Passage
 from app.queries.document_check import locate_quote
 from app.schemas.imports import DocumentLine
@@ -66,8 +66,8 @@ class Places:
         if missing:
             known |= self._staging.keys(type_, missing)
             missing = [key for key in missing if key not in known]
-        if missing:
-            known |= set(self._session.scalars(statement.where(column.in_(missing))))
+        for part in parts(missing):
+            known |= set(self._session.scalars(statement.where(column.in_(part))))
         return known
 
     def passages(self, wanted: Collection[str]) -> Mapping[str, PassageSeed]:
@@ -83,15 +83,17 @@ class Places:
         return found
 
     def _load_documents(self, keys: Sequence[str]) -> None:
-        for key, body in self._staging.bodies("document", keys).items():
-            self._documents[key] = DocumentLine.model_validate_json(body).passages
-        missing = [key for key in keys if key not in self._documents]
-        if not missing:
-            return
+        for part in parts(keys):
+            for key, body in self._staging.bodies("document", part).items():
+                self._documents[key] = DocumentLine.model_validate_json(body).passages
+        for part in parts([key for key in keys if key not in self._documents]):
+            self._load_stored(part)
+
+    def _load_stored(self, keys: Sequence[str]) -> None:
         rows = self._session.execute(
             select(Document.key, Passage.key, Passage.start, Passage.end)
             .join(Passage, Passage.document_id == Document.id)
-            .where(Document.key.in_(missing), ~Document.merged),
+            .where(Document.key.in_(keys), ~Document.merged),
         )
         for document, passage, start, end in rows:
             self._documents.setdefault(document, []).append(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event
 from app.commands.import_ids import NewIds
-from app.commands.import_staging import CREATE, Planned, StagedLine, Staging
+from app.commands.import_staging import CREATE, Planned, StagedLine, Staging, parts
 from app.models import (
     Citation,
     Concept,
@@ -114,11 +114,10 @@ class RecordWriter:
 
     def _write_broader(self, ids: Sequence[int], lines: Sequence[ConceptLine]) -> None:
         wanted = {key for line in lines for key in line.broader}
-        known = dict(
-            self._session.execute(
-                select(Concept.key, Concept.id).where(Concept.key.in_(wanted)),
-            ).all(),
-        )
+        known: dict[str, int] = {}
+        for part in parts(wanted):
+            found = select(Concept.key, Concept.id).where(Concept.key.in_(part))
+            known |= dict(self._session.execute(found).all())
         rows = [
             {"concept_id": id_, "broader_id": known[key]}
             for id_, line in zip(ids, lines, strict=True)

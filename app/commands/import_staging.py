@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROWS_AT_ONCE = 500
+BYTES_AT_ONCE = 4_000_000
 MAX_FAULTS = 1_000
 LONGEST = 500  # letters of what is said of a fault
 # In the order in which they refer to each other.
@@ -84,6 +85,25 @@ class Planned(NamedTuple):
     version: int | None
 
 
+def _taken(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """As many of the lines, at least one, as are worked on at once; no more are read."""
+    taken: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        size += len(row[5])
+        taken.append(row)
+        if size > BYTES_AT_ONCE or len(taken) == ROWS_AT_ONCE:
+            break
+    return taken
+
+
+def parts(items: Collection[str]) -> Iterator[list[str]]:
+    """As many as one statement may name."""
+    listed = list(items)
+    for first in range(0, len(listed), ROWS_AT_ONCE):
+        yield listed[first : first + ROWS_AT_ONCE]
+
+
 class Staging:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="claimbase-import-", dir=folder)
@@ -150,9 +170,9 @@ class Staging:
         last = 0
         statement = (
             "SELECT line, type, key, scope, identity, body FROM lines"
-            " WHERE line > ? AND type = ? ORDER BY line LIMIT ?"
+            " WHERE line > ? AND +type = ? ORDER BY line"  # +: by line, not by an index and a sort
         )
-        while rows := self._all(statement, last, type_, ROWS_AT_ONCE):
+        while rows := _taken(self._db.execute(statement, (last, type_))):
             yield [StagedLine(*row) for row in rows]
             last = rows[-1][0]
 
@@ -163,9 +183,9 @@ class Staging:
             "SELECT l.line, l.type, l.key, l.scope, l.identity, l.body,"
             " p.action, p.record_id, p.version"
             " FROM plan p CROSS JOIN lines l ON l.line = p.line"
-            " WHERE p.line > ? AND l.type = ? AND p.action <> ? ORDER BY p.line LIMIT ?"
+            " WHERE p.line > ? AND l.type = ? AND p.action <> ? ORDER BY p.line"
         )
-        while rows := self._all(statement, last, type_, UNCHANGED, ROWS_AT_ONCE):
+        while rows := _taken(self._db.execute(statement, (last, type_, UNCHANGED))):
             yield [(StagedLine(*row[:6]), Planned(row[0], *row[6:])) for row in rows]
             last = rows[-1][0]
 
@@ -286,8 +306,7 @@ class Staging:
         column: str = "key",
     ) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []
-        for first in range(0, len(names), ROWS_AT_ONCE):
-            part = names[first : first + ROWS_AT_ONCE]
+        for part in parts(names):
             marks = ",".join("?" * len(part))
             found += self._all(f"{statement} AND {column} IN ({marks})", type_, *part)
         return found

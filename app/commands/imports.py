@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.commands.changes import CHANGE_LOCK, ChangeDraft, finish_change
 from app.commands.conflicts import refresh_conflicts
-from app.commands.import_checks import has_moved
 from app.commands.import_claims import ClaimWriter
 from app.commands.import_events import EventSpool
+from app.commands.import_moves import has_moved
 from app.commands.import_records import MovedError, RecordWriter
 from app.commands.import_staging import MAX_FAULTS, UPDATE, Faults, Staging
 from app.commands.search import index_claims_of_concepts

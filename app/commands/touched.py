@@ -1,7 +1,9 @@
 """What else a change of a source or a concept touches: conditions, claims, their conflicts."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +16,8 @@ from app.models.base import utc_now
 from app.queries.records import claim_records
 from app.vocabulary import Vocabulary
 
+ItemT = TypeVar("ItemT", int, str)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordEdit:
@@ -22,6 +26,13 @@ class RecordEdit:
     record_id: int
     version: int
     vocabulary: Vocabulary
+
+
+def in_parts(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
+    """In order, a part at a time: a statement takes only so many values."""
+    ordered = sorted(items)
+    for first in range(0, len(ordered), ROWS_AT_ONCE):
+        yield ordered[first : first + ROWS_AT_ONCE]
 
 
 def lock_touched(
@@ -36,12 +47,16 @@ def lock_touched(
     locks, so that conditions are always locked before all else, in the order of their ids.
     """
     while True:
-        with session.begin_nested() as savepoint:
+        with suppress(_MoreTouchedError), session.begin_nested():
             slugs = lock_conditions(session, touched())
             lock()
             if slugs.keys() >= set(touched()):
                 return slugs
-            savepoint.rollback()
+            raise _MoreTouchedError
+
+
+class _MoreTouchedError(Exception):
+    """Ends the savepoint, to begin anew."""
 
 
 def refresh_touched(
@@ -67,9 +82,7 @@ def renew_claims(
     here, over all citations: also orphaned ones, and those from documents that are not active.
     """
     session.flush()
-    ids = sorted(claim_ids)
-    for first in range(0, len(ids), ROWS_AT_ONCE):
-        batch = ids[first : first + ROWS_AT_ONCE]
+    for batch in in_parts(claim_ids):
         _write_versions(session, batch)
         records = claim_records(session, batch)
         conditions = dict(

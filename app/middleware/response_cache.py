@@ -133,6 +133,7 @@ class ResponseCacheMiddleware:
                     loaded = self._keepable(begun, message.get("body", b""))
                 if loaded is not None:
                     return
+                done.set()  # it is not kept: nobody has to wait for its end, which may not come
                 await send(begun)
             if loaded is None:
                 await send(message)

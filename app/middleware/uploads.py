@@ -1,19 +1,24 @@
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-UPLOADS = {("POST", "/imports")}
-
 
 class UploadsMiddleware:
-    """A limit of their own for bodies that are written to disk as they arrive.
+    """Limits of their own for imports, which are written to disk as they arrive, and for texts.
 
     It stands within the general limit, which takes the one of the innermost.
     """
 
-    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
+    def __init__(self, app: ASGIApp, max_import_size: int, max_text_size: int) -> None:
         self._app = app
-        self._limited = RequestBodyLimitMiddleware(app, max_body_size=max_body_size)
+        self._imports = RequestBodyLimitMiddleware(app, max_body_size=max_import_size)
+        self._texts = RequestBodyLimitMiddleware(app, max_body_size=max_text_size)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_upload = scope["type"] == "http" and (scope["method"], scope["path"]) in UPLOADS
-        await (self._limited if is_upload else self._app)(scope, receive, send)
+        await self._app_for(scope)(scope, receive, send)
+
+    def _app_for(self, scope: Scope) -> ASGIApp:
+        called = (scope["method"], scope["path"]) if scope["type"] == "http" else ("", "")
+        if called == ("POST", "/imports"):
+            return self._imports
+        brings_text = called[0] == "PUT" and called[1].startswith("/documents/")
+        return self._texts if brings_text or called == ("POST", "/documents") else self._app

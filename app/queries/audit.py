@@ -25,6 +25,7 @@ from app.models import (
     Revision,
     StoredVocabulary,
 )
+from app.models.claims import LIVE_CLAUSE
 from app.queries.accounts import account_records, key_records
 from app.queries.chain import (
     FIRST_DIGEST,
@@ -35,6 +36,7 @@ from app.queries.chain import (
 )
 from app.queries.conflicts import conflict_records
 from app.queries.proposals import proposal_records
+from app.queries.rebuild import identity_of
 from app.queries.records import (
     AnyRow,
     Record,
@@ -188,6 +190,23 @@ def audit_records(session: Session) -> Iterator[str]:
         )
         for (id_,) in stream(session, select(model.id).where(~known).order_by(model.id)):
             yield f"the {record_type} {id_} has no revision of its version"
+
+
+def audit_computed(session: Session) -> Iterator[str]:
+    """What a live claim is found and counted by is what its citations and its words give."""
+    columns = select(Claim.id, Claim.identity, Claim.passage_count, Claim.document_count)
+    rows = stream(session, columns.where(LIVE_CLAUSE).order_by(Claim.id))
+    while batch := list(islice(rows, ROWS_AT_ONCE)):
+        records = claim_records(session, [row.id for row in batch])
+        for row in batch:
+            record = records[row.id]
+            wanted = (
+                identity_of(record),
+                len({cited["passage"]["id"] for cited in record["citations"]}),
+                len({cited["document"]["id"] for cited in record["citations"]}),
+            )
+            if wanted != (row.identity, row.passage_count, row.document_count):
+                yield f"what is computed of the claim {row.id} is not what it says"
 
 
 def _latest(session: Session, record_type: str) -> Iterator[AnyRow]:

@@ -14,7 +14,13 @@ from app.models import (
     ConflictClaim,
     Passage,
 )
-from app.queries.audit import audit_chain, audit_records, audit_texts, audit_versions
+from app.queries.audit import (
+    audit_chain,
+    audit_computed,
+    audit_records,
+    audit_texts,
+    audit_versions,
+)
 from app.queries.computed import compute_rows
 from app.queries.search import index_faults
 from app.vocabulary import Severity, Verification, Vocabulary
@@ -30,6 +36,7 @@ def check_base(session: Session, vocabulary: Vocabulary, say: Say) -> list[str]:
         *_chain_faults(session, say),
         *audit_versions(session),
         *audit_records(session),
+        *audit_computed(session),
         *audit_texts(session),
         *_span_faults(session),
         *index_faults(session),

@@ -44,7 +44,9 @@ def get_claim(session: Session, text: str, *, signed_in: bool = False) -> Record
     if row.merged:
         return Moved(public_id(Prefix.claim, row.replaced_by_id))
     withdrawal = find_withdrawal(session, number) if row.status is RETRACTED else None
-    if withdrawal is not None and not signed_in:
+    if row.status is RETRACTED and not signed_in:
+        if withdrawal is None or not withdrawal.versions:
+            raise NotFoundError("There is no claim of this id.")
         raise withdrawn(text, withdrawal)
     [claim] = claim_bodies(session, [number])
     return claim | {

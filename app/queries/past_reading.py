@@ -1,6 +1,7 @@
 """Where a request for the past is to be read: its session, its vocabulary, its moment."""
 
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -12,11 +13,12 @@ from app.identifiers import Prefix, parse_id
 from app.models import Revision
 from app.queries.moments import Moment, find_moment, refused_as_of, valid_at
 from app.queries.names import find_condition, nearest_names, unknown_value
-from app.queries.past import PastBases
 from app.queries.records import Record
 from app.text import slugified
 from app.vocabulary import Vocabulary
 
+# A session on a condition as it stood; the first session is that of the present.
+OpenPast = Callable[[Session, int, Moment], AbstractContextManager[Session]]
 PREFIXES = {"claim": Prefix.claim, "conflict": Prefix.conflict, "document": Prefix.document}
 
 
@@ -43,12 +45,12 @@ class PastReader:
         self,
         live: Session,
         vocabulary: Vocabulary,
-        bases: PastBases,
+        open_past: OpenPast,
         stack: ExitStack,
     ) -> None:
         self._live = live
         self._vocabulary = vocabulary
-        self._bases = bases
+        self._open_past = open_past
         self._stack = stack
 
     @property
@@ -112,7 +114,7 @@ class PastReader:
         return Reading(self._live, self._vocabulary, moment)
 
     def _open(self, condition_id: int, moment: Moment) -> Reading:
-        session = self._stack.enter_context(self._bases.open(self._live, condition_id, moment))
+        session = self._stack.enter_context(self._open_past(self._live, condition_id, moment))
         vocabulary = vocabulary_at(self._live, moment, self._vocabulary)
         return Reading(session, vocabulary, moment)
 

@@ -9,7 +9,7 @@ from app.answers import answer
 from app.bodies import StrictRoute
 from app.commands.accounts import create_account, create_key, edit_account, revoke_key
 from app.deps import Reader, ReadSession
-from app.errors import ForbiddenError, NotFoundError, UnauthorizedError
+from app.errors import ForbiddenError, InvalidRequestError, NotFoundError, UnauthorizedError
 from app.preconditions import IfMatch
 from app.problems import problem_responses
 from app.queries.accounts import get_account, list_accounts
@@ -26,7 +26,9 @@ from app.schemas.claim_edits import DryRunOut
 from app.writes import WRITE_PROBLEMS, WriteSession
 
 router = APIRouter(tags=["accounts"], route_class=StrictRoute)
-READ_PROBLEMS = problem_responses(UnauthorizedError, ForbiddenError, NotFoundError)
+READ_PROBLEMS = problem_responses(
+    UnauthorizedError, ForbiddenError, NotFoundError, InvalidRequestError
+)
 AccountName = Annotated[str, Path(max_length=80, examples=["curator-one"])]
 
 

@@ -81,7 +81,8 @@ def read_condition(
         return answer_export(request, stream, offer, vocabulary, condition=record)
     page = get_condition_page(session, condition_id, vocabulary, view, disclaimer=DISCLAIMER)
     others = alternates(request, f"/conditions/{canonical}")
-    return answer_record(request, page, reading, alternates=others)
+    version = f"{page['id']}.{page['version']}"
+    return answer_record(request, page, reading, version=version, alternates=others)
 
 
 @router.get(

@@ -11,7 +11,13 @@ from app.commands.claim_edits import Edit
 from app.commands.claim_reviews import accept_proposal, claim_of_proposal
 from app.commands.proposals import decline_proposal, withdraw_proposal
 from app.deps import ReadSession
-from app.errors import ForbiddenError, InvalidCursorError, NotFoundError, UnauthorizedError
+from app.errors import (
+    ForbiddenError,
+    InvalidCursorError,
+    InvalidRequestError,
+    NotFoundError,
+    UnauthorizedError,
+)
 from app.preconditions import IfMatch, version_of
 from app.problems import problem_responses
 from app.queries.claims import claim_bodies, included_conflicts
@@ -23,7 +29,9 @@ from app.writes import WRITE_PROBLEMS, Write, WriteSession
 
 router = APIRouter(prefix="/proposals", tags=["curation"], route_class=StrictRoute)
 ProposalId = Annotated[str, Path(max_length=40, examples=["PRP1"])]
-READ_PROBLEMS = problem_responses(UnauthorizedError, ForbiddenError, NotFoundError)
+READ_PROBLEMS = problem_responses(
+    UnauthorizedError, ForbiddenError, NotFoundError, InvalidRequestError
+)
 
 
 @router.get(

@@ -89,7 +89,8 @@ def normalise_curie(curie: str) -> str:
 
 Curie = Annotated[
     str,
-    Field(max_length=80, pattern=r"^[A-Za-z][A-Za-z0-9._-]*:[A-Za-z0-9._-]+$"),
+    # Less than the column holds: the prefix as we write it can be longer.
+    Field(max_length=76, pattern=r"^[A-Za-z][A-Za-z0-9._-]*:[A-Za-z0-9._-]+$"),
     AfterValidator(normalise_curie),
 ]
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from app.schemas.base import Name, Sentence, Slug, XrefIn
 from app.schemas.claim_edits import Reasoned
 from app.schemas.patches import Unchangeable
-from app.schemas.seed import ConceptSeed
+from app.schemas.seed import ConceptSeed, Kind
 
 
 class ConceptIn(ConceptSeed, Reasoned):
@@ -19,7 +19,7 @@ class ConceptPatch(Reasoned):
 
     key: Unchangeable = None
     label: Name = ""
-    kind: Slug = ""
+    kind: Kind = ""
     description: Sentence | None = None
     synonyms: Annotated[list[Name], Field(max_length=100)] | None = None
     broader: Annotated[list[Slug], Field(max_length=20)] | None = None

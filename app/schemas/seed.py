@@ -35,10 +35,13 @@ Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+Kind = Annotated[Slug, Field(max_length=40, examples=["procedure"])]
+
+
 class ConceptSeed(In):
     key: Slug
     label: Name
-    kind: Slug
+    kind: Kind
     description: Sentence | None = None
     synonyms: Annotated[list[Name], Field(max_length=100)] = []
     broader: Annotated[list[Slug], Field(max_length=20)] = []

@@ -1,7 +1,6 @@
 """The change feed: in order, without gaps, and never more than the reader may see."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,9 +21,9 @@ OF_ONE = {"as_of", "withdrawn", "included", "narrower", "links"}
 
 
 @pytest.fixture
-def desk(client: TestClient, sessions: Sessions) -> Iterator[Desk]:
+def desk(client: TestClient, sessions: Sessions) -> Desk:
     client.follow_redirects = False
-    yield desk_at(client, sessions)
+    return desk_at(client, sessions)
 
 
 def lime(**parts: Any) -> Record:

@@ -57,6 +57,8 @@ def test_the_key_of_another_concept_is_refused_and_that_one_named(desk: Desk) ->
     [
         ({"key": "Steam"}, "/key"),
         ({"label": " "}, "/label"),
+        ({"kind": "k" * 41}, "/kind"),
+        ({"xrefs": [{"id": f"entrez:{'1' * 70}"}]}, "/xrefs/0/id"),
         ({"synonyms": ["one", "one"]}, "/synonyms/1"),
         ({"broader": ["nothing-known"]}, "/broader/0"),
         ({"broader": ["gene", "gene"]}, "/broader/1"),

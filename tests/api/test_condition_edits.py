@@ -142,6 +142,18 @@ def test_of_two_edits_from_one_version_the_second_is_refused(desk: Desk) -> None
     assert answer.json()["differing"] == ["name"]
 
 
+def test_the_tag_of_the_page_is_good_for_a_change(desk: Desk) -> None:
+    tagged = desk.public.get("/conditions/milia").headers["etag"]
+
+    answer = desk.curator.patch(
+        "/conditions/milia",
+        json={"name": "Milia of the skin", "reason": REASON},
+        headers={"If-Match": tagged},
+    )
+
+    assert done(answer)["name"] == "Milia of the skin"
+
+
 def test_a_contributor_cannot_create_conditions(desk: Desk) -> None:
     assert desk.contributor.post("/conditions", json=body()).status_code == 403
 

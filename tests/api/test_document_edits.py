@@ -8,7 +8,6 @@ from fastapi.testclient import TestClient
 from app.db import Sessions
 from tests.api.curation import REASON, body_of, tag
 from tests.api.sources import DIGEST, Desk, Record, desk_at, done, leaflet, seed_with_digest, sent
-from tests.apps import make_app
 from tests.commands.seeds import FIRST, SECOND, TEXT
 
 
@@ -75,16 +74,16 @@ def test_what_is_wrong_with_a_document_is_named(desk: Desk, wrong: Record, point
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-def test_a_text_has_at_most_two_million_code_points(sessions: Sessions) -> None:
+def test_a_text_has_at_most_two_million_code_points(desk: Desk) -> None:
     text = "\u00e9" * 2_000_001
-    with TestClient(make_app(sessions, max_body_bytes=10_000_000)) as client:
-        desk = desk_at(client, sessions)
 
-        refused = desk.contributor.post("/documents", json=leaflet(text=text))
-        accepted = desk.contributor.post("/documents", json=leaflet(text=text[1:]))
+    refused = desk.contributor.post("/documents", json=leaflet(text=text))
+    accepted = desk.contributor.post("/documents", json=leaflet(text=text[1:]))
+    too_large = desk.contributor.post("/documents", json=leaflet(text=text * 3))
 
     assert refused.json()["errors"][0]["pointer"] == "/text"
     assert done(accepted, 201)["length"] == 2_000_000
+    assert too_large.status_code == 413
 
 
 def test_the_key_of_another_document_is_refused_and_that_one_named(desk: Desk) -> None:

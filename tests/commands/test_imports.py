@@ -604,6 +604,24 @@ def test_a_change_between_checking_and_writing_is_noticed(fresh_engine: Engine) 
     assert "the record has version 2 by now" in refusal.value.detail
 
 
+def test_readers_do_not_wait_and_see_nothing_of_it_before_it_is_whole(
+    fresh_engine: Engine,
+) -> None:
+    sessions = make_sessions(fresh_engine)
+    load(sessions, small_seed() | {"claims": [], "documents": [], "conditions": [], "concepts": []})
+    seen: list[tuple[int | None, ...]] = []
+    before = numbers(sessions)
+
+    def look(stage: str, _done: int) -> None:
+        if stage == "writing":
+            seen.append(numbers(sessions))
+
+    import_lines(sessions, small_lines(), tell=look)
+
+    assert seen == [before]
+    assert numbers(sessions) != before
+
+
 def test_where_four_eyes_are_wanted_nothing_is_published(sessions: Sessions) -> None:
     lines = small_lines()
 

@@ -25,7 +25,13 @@ from app.models import (
     StoredVocabulary,
 )
 from app.models.base import utc_now
-from app.queries.audit import audit_chain, audit_records, audit_texts, audit_versions
+from app.queries.audit import (
+    audit_chain,
+    audit_computed,
+    audit_records,
+    audit_texts,
+    audit_versions,
+)
 from app.queries.check import check_base
 from app.vocabulary import ClaimStatus, load_vocabulary
 from tests.factories import make_claim, set_status
@@ -270,6 +276,19 @@ def test_tampering_with_current_rows_is_found(
 
     assert found
     assert all(sentence in fault for fault in found), found
+
+
+@pytest.mark.parametrize("column", ["identity", "passage_count", "document_count"])
+def test_what_is_computed_of_a_claim_is_computed_again(
+    milia_session: Session,
+    column: str,
+) -> None:
+    first = milia_session.scalar(select(func.min(Claim.id)))
+    alter(Claim, **{column: "77" if column == "identity" else 77})(milia_session)
+
+    assert list(audit_computed(milia_session)) == [
+        f"what is computed of the claim {first} is not what it says",
+    ]
 
 
 def test_a_renamed_concept_does_not_make_old_claims_faulty(milia_session: Session) -> None:

@@ -18,7 +18,9 @@ def served(url: str, workers: int = 1, *, planted: str | None = None) -> Iterato
             yield server
         return
     port = free_port()
-    words = [f"tests.torture.planted:{planted}", "--factory", "--port", str(port)]
+    # A log that nobody reads would fill its pipe and stop the service.
+    quiet = ["--no-access-log", "--log-level", "warning"]
+    words = [f"tests.torture.planted:{planted}", "--factory", "--port", str(port), *quiet]
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "uvicorn", *words, "--workers", str(workers)],
         cwd=ROOT,

@@ -97,6 +97,7 @@ def _look(client: httpx.Client, expected: str | None, outcome: Outcome, *, is_ow
             if is_own or late > LONGEST_SECONDS:
                 outcome.stale.append(f"edit {outcome.edits}: {name}")
                 break
+            time.sleep(0.002)
     if not is_own:
         outcome.delays.append(time.monotonic() - begun)
 

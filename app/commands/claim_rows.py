@@ -29,10 +29,11 @@ class Names:
     """Ids by natural key, for what claims refer to."""
 
     def __init__(self, session: Session, part: ClaimContent | None = None) -> None:
-        """All of them, or those that one claim uses. A merged concept is no name any more."""
+        """All of them, or those that one claim uses. What was merged is no name any more."""
         concepts = select(Concept.key, Concept.id).where(Concept.merged_into_id.is_(None))
         conditions = select(Condition.slug, Condition.id)
         passages = select(Document.key, Passage).join(Passage, Passage.document_id == Document.id)
+        passages = passages.where(~Document.merged)
         if part is not None:
             scope = part.scope.model_dump(include={one.value for one in ScopePart})
             keys = {part.concept, part.subject, *scope.values()} - {None}
@@ -41,7 +42,7 @@ class Names:
             concepts = concepts.where(Concept.key.in_(keys)).order_by(Concept.id)
             concepts = concepts.with_for_update(read=True, key_share=True)
             conditions = conditions.where(Condition.slug == part.condition)
-            passages = passages.where(Document.key.in_(documents), ~Document.merged)
+            passages = passages.where(Document.key.in_(documents))
         self.concepts: dict[str | None, int | None] = {None: None}
         self.concepts |= dict(session.execute(concepts).all())
         self.conditions = dict(session.execute(conditions).all())

@@ -77,6 +77,7 @@ class SeedWriter:
         self._known = {(row.record_type, row.key): row for row in rows}
         self._seen: set[tuple[str, str]] = set()
         self._verified: set[str] = set()
+        self._replaced: set[str] = set()
 
     def write(self, seed: Seed) -> set[int]:
         """Write all of it; the ids of the conditions whose conflicts it touches."""
@@ -84,6 +85,7 @@ class SeedWriter:
         self._write_conditions(seed.conditions)
         documents = self._fill_documents(seed.documents)
         self._verified = {document.key for document in seed.documents if document.verified}
+        self._replaced = self._documents_of_another_text(seed.documents)
         claims = self._fill_claims(seed.claims)
         self._drop_passages(documents)
         self._finish("document", documents, document_records)
@@ -168,6 +170,11 @@ class SeedWriter:
         self._session.flush()
         return changed
 
+    def _documents_of_another_text(self, parts: Sequence[DocumentSeed]) -> set[str]:
+        """Those whose text people replaced: the seed's offsets are not of it."""
+        digests = dict(self._session.execute(select(Document.key, Document.sha256)).all())
+        return {part.key for part in parts if part.sha256 not in {None, digests.get(part.key)}}
+
     def _drop_passages(self, changed: Sequence[tuple[Document, DocumentSeed]]) -> None:
         """Remove the passages that the seed dropped, except those that a claim still cites."""
         self._session.flush()
@@ -187,7 +194,7 @@ class SeedWriter:
         for part in parts:
             if not self._may_write("claim", part.key, part, rows):
                 continue
-            if all(map(names.holds, part.citations)):
+            if all(map(names.holds, part.citations)) and not self._replaced & _documents(part):
                 wanted[part.key] = part
             else:  # people changed the document: it is not as the seed says
                 self._leave("claim", part.key)
@@ -343,8 +350,7 @@ class SeedWriter:
         """Of all that the seed says of a record; a document says what its citations are worth."""
         content = part.model_dump(mode="json")
         if isinstance(part, ClaimSeed):
-            cited = {citation.passage.partition("/")[0] for citation in part.citations}
-            content["verified"] = sorted(cited & self._verified)
+            content["verified"] = sorted(_documents(part) & self._verified)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -369,6 +375,11 @@ _DOCUMENT_FIELDS = (
     "sha256",
     "length",
 )
+
+
+def _documents(part: ClaimSeed) -> set[str]:
+    """The keys of the documents that it cites."""
+    return {citation.passage.partition("/")[0] for citation in part.citations}
 
 
 def _new_claim() -> Claim:

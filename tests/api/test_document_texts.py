@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.db import Sessions
 from tests.api.curation import REASON, patched, tag
 from tests.api.sources import DIGEST, Desk, Record, desk_at, done, seed_with_digest, sent
-from tests.commands.seeds import FIRST, SECOND, TEXT, cite, small_seed
+from tests.commands.seeds import FIRST, SECOND, TEXT, cite, claim, load, small_seed
 
 
 @pytest.fixture
@@ -335,3 +335,18 @@ def test_a_contributor_cannot_replace_a_text(desk: Desk) -> None:
 
 def test_the_digest_of_the_held_text_is_the_documents(holding: Desk) -> None:
     assert holding.document()["sha256"] == DIGEST
+
+
+def test_the_seed_adds_nothing_by_offsets_of_a_text_that_was_replaced(
+    holding: Desk, sessions: Sessions
+) -> None:
+    done(put(holding, TEXT.replace("gene", "drug")))
+    seed = seed_with_digest()
+    seed["documents"][0]["verified"] = True
+    seed["claims"].append(claim("symptom.reported", "gene", cite("It may hurt")))
+
+    report = load(sessions, seed)
+
+    assert "claim milia/symptom.reported/gene" in report.left
+    assert len(holding.public.get("/claims").json()["data"]) == 5
+    assert holding.faults() == []

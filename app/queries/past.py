@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from sqlalchemy import insert, or_, select, text
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from app.identifiers import Prefix, number_of
 from app.models import (
@@ -66,11 +67,7 @@ def fill_past(live: Session, past: Session, condition_id: int, moment: Moment) -
     Only concepts and documents that the condition used are there, with the broader ones and
     those that were merged into them.
     """
-    Model.metadata.create_all(
-        past.connection(),
-        tables=[model.__table__ for model in TABLES],  # type: ignore[misc]
-    )
-    past.execute(text(FTS5_TABLE))
+    _make_tables(past)
     claims = records_of_condition_at(live, moment, "claim", condition_id)
     conflicts = records_of_condition_at(live, moment, "conflict", condition_id)
     records: dict[str, Mapping[int, Record]] = {
@@ -86,6 +83,16 @@ def fill_past(live: Session, past: Session, condition_id: int, moment: Moment) -
     words = {id_: claim_words(own) for id_, own in claim_texts(past, sorted(claims)).items()}
     if words:
         past.execute(insert(FTS5), fts5_rows(words))
+
+
+def _make_tables(past: Session) -> None:
+    """As the models have them: no migration has to bring such a base further."""
+    for model in TABLES:
+        table = model.metadata.tables[model.__tablename__]
+        past.execute(CreateTable(table))
+        for index in table.indexes:
+            past.execute(CreateIndex(index))
+    past.execute(text(FTS5_TABLE))
 
 
 def _concepts(live: Session, moment: Moment, users: Collection[Record]) -> dict[int, Record]:

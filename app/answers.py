@@ -169,7 +169,7 @@ def redirect(request: Request, path: str) -> Response:
 
 def _caching(request: Request) -> str:
     """What was answered to a key is nobody else's."""
-    if request.state.actor is not None:
+    if getattr(request.state, "actor", None) is not None:
         return "private, no-store"
     return cache_control(request.app.state.settings)
 

@@ -108,6 +108,7 @@ _FORMER = 2  # a withdrawal stands right behind what was withdrawn
 def _revision(row: AnyRow, before: Record | None, reader: Actor | None) -> dict[str, Any]:
     after = record_for(row, reader)
     return {
+        "id": f"{row.snapshot['id']}.{row.version}",
         "version": row.version,
         "change": row.change,
         "at": stamp(row.at),

@@ -17,6 +17,7 @@ class FieldChange(Out):
 class RevisionOut(Out):
     """A record as one change left it."""
 
+    id: Annotated[str, Field(examples=["CLM42.3"])]
     version: int
     change: Annotated[int, Field(description="The number of the change; see `/changes`.")]
     at: Time

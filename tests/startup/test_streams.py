@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.db import make_engine, make_sessions
+from app.startup import prepare
 from tests.accounts import bearer, key_of
 from tests.api.curation import body_of
 from tests.commands.seeds import small_seed
@@ -63,6 +64,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps(small_seed()))
     url = new_database("streams", tmp_path)
+    prepare(url, seed)
     with serving(database_url=url, seed_file=seed, max_streams=1) as server:
         server.wait()
         engine = make_engine(url)

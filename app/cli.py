@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
 from app.cli_accounts import accounts, keys
+from app.cli_backup import backup_base, restore_base
 from app.cli_bulk import export_base, import_file
 from app.config import Settings, get_settings
 from app.db import make_sessions, sqlite_is_safe_for_several_writers, sqlite_path
@@ -37,6 +38,8 @@ app.add_typer(accounts, name="accounts")
 app.add_typer(keys, name="keys")
 app.command("import")(import_file)
 app.command("export")(export_base)
+app.command("backup")(backup_base)
+app.command("restore")(restore_base)
 
 
 def main() -> None:

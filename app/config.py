@@ -54,6 +54,22 @@ class Settings(BaseSettings):
         Field(ge=1024, description="Of a request that brings the text of a document."),
     ] = 10_000_000
     max_import_bytes: Annotated[int, Field(ge=1024)] = 1_000_000_000
+    receive_seconds: Annotated[
+        float,
+        Field(gt=0, le=3600, description="For the head of a request, and for silence in a body."),
+    ] = 20
+    send_seconds: Annotated[
+        float,
+        Field(gt=0, le=3600, description="That a client may leave its answer unread."),
+    ] = 60
+    keep_alive_seconds: Annotated[
+        int,
+        Field(ge=1, le=3600, description="That a connection may stay open between requests."),
+    ] = 5
+    max_connections: Annotated[
+        int,
+        Field(ge=1, le=100_000, description="Connections that one worker holds open."),
+    ] = 1_000
 
 
 @cache

@@ -84,6 +84,13 @@ class NotAcceptableError(ClaimbaseError):
     explanation = "None of the formats that `Accept` names can be given here."
 
 
+class RequestTimeoutError(ClaimbaseError):
+    status = 408
+    code = "request-timeout"
+    title = "Request timeout"
+    explanation = "The request did not arrive in the time that the server waits for one."
+
+
 class ConflictingStateError(ClaimbaseError):
     status = 409
     code = "refused-by-state"
@@ -140,6 +147,24 @@ class PreconditionRequiredError(ClaimbaseError):
         "A change of an existing record names the version that it was made from: send the entity "
         'tag that was read, or the version (`If-Match: "CLM42.3"`).'
     )
+
+
+class TooManyRequestsError(ClaimbaseError):
+    status = 429
+    code = "too-many-requests"
+    title = "Too many requests"
+    explanation = (
+        "More was asked from this address, or with this account, than the server allows. "
+        "`Retry-After` says after how many seconds to ask again, `RateLimit-Policy` how much "
+        "is allowed."
+    )
+
+
+class HeadersTooLargeError(ClaimbaseError):
+    status = 431
+    code = "headers-too-large"
+    title = "Headers too large"
+    explanation = "The address and the headers of a request may have 64 kB together."
 
 
 class InternalError(ClaimbaseError):

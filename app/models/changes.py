@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import BigId, IntPK, Model
 
-
 # On PostgreSQL each change sends its number there with its commit.
 COMMITS_CHANNEL = "claimbase_changes"
 

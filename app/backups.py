@@ -4,6 +4,7 @@ The copy appears under its name only when it is whole and on disk, and its manif
 whatever a killed backup leaves has no manifest, and nothing is restored from it.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,8 @@ AT_ONCE = 1 << 20
 # What SQLite keeps beside a base while it is in use.
 COMPANIONS = ("-wal", "-shm", "-journal")
 MOST_FAULTS = 5
+# What a file system without hard links answers.
+WITHOUT_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 Manifest = dict[str, Any]
 
 
@@ -47,15 +50,24 @@ def back_up(url: str, file: Path) -> Manifest:
     for path in (file, manifest_path(file)):
         _refuse_existing(path)
     with _telling(file), _temporary(file) as copy:
+        copy.touch(mode=0o600)  # drafts and digests of keys are nobody else's
         _copy_base(base, copy)
         _sync(copy)
         manifest = _manifest_of(copy)
         _put_in_place(copy, file)
-        with _temporary(manifest_path(file)) as written:
-            written.write_bytes(_rendered(manifest))
-            _sync(written)
-            _put_in_place(written, manifest_path(file))
+        try:
+            _write_manifest(manifest, manifest_path(file))
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
     return manifest
+
+
+def _write_manifest(manifest: Manifest, path: Path) -> None:
+    with _temporary(path) as written:
+        written.write_bytes(_rendered(manifest))
+        _sync(written)
+        _put_in_place(written, path)
 
 
 def verify(file: Path) -> Manifest:
@@ -243,10 +255,16 @@ def _put_in_place(written: Path, file: Path) -> None:
     except FileExistsError:
         _refuse_existing(file)
         raise
-    except OSError:  # a file system without links
+    except OSError as error:
+        if error.errno not in WITHOUT_LINKS:
+            raise
         _refuse_existing(file)
         written.rename(file)
-    _sync(file.parent)
+    try:
+        _sync(file.parent)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def _sync(path: Path) -> None:

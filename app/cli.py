@@ -94,10 +94,12 @@ def serve() -> None:
             "app.main:create_app",
             factory=True,
             http=ProblemProtocol,
+            ws="none",
             workers=settings.workers,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=10,
+            timeout_keep_alive=settings.keep_alive_seconds,
         )
         _announce(listening, settings)
         server = uvicorn.Server(config)

@@ -11,7 +11,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.config import get_settings
 from app.errors import (
@@ -66,7 +66,7 @@ class ProblemProtocol(HttpToolsProtocol):
         self._head_size = 0
         self._refusal: ClaimbaseError | None = None
         self._unread: Unread | None = None
-        self._running: Any = None  # the request that is being answered
+        self._running: RequestResponseCycle | None = None  # the request that is being answered
         self._looked_at = 0.0
         self._next_look: asyncio.TimerHandle | None = None
 
@@ -88,17 +88,12 @@ class ProblemProtocol(HttpToolsProtocol):
         if self._next_look is not None:
             self._next_look.cancel()
         # uvicorn tells the last request that was read, which may still wait behind this one.
-        running, self._running = self._running, None
-        if running is not None and not running.response_complete:
-            running.disconnected = True
-            running.message_event.set()
+        _end(self._unanswered())
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()
-        if self._awaited is Awaited.body:
-            self._received += len(data)
-        elif self._awaited is Awaited.nothing:
+        if self._awaited is Awaited.nothing:
             self._await_head()
         super().data_received(data)
         if self._awaited is Awaited.head:
@@ -125,6 +120,10 @@ class ProblemProtocol(HttpToolsProtocol):
         self._awaited, self._received = Awaited.body, 0
         self._since = self._heard_at
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._received += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._awaited = Awaited.nothing
@@ -154,20 +153,20 @@ class ProblemProtocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         self._awaited, self._since, self._head_size = Awaited.head, self._heard_at, 0
 
-    @property
-    def _is_answering(self) -> bool:
-        return self._running is not None and not self._running.response_complete
+    def _unanswered(self) -> RequestResponseCycle | None:
+        """The request whose answer is not complete."""
+        running = self._running
+        return None if running is None or running.response_complete else running
 
     def _refuse(self, problem: ClaimbaseError) -> None:
         """Answer and hang up; without a word where an answer has begun."""
         if self.transport.is_closing():
             return
-        if not self._is_answering or not self._running.response_started:
+        unanswered = self._unanswered()
+        if unanswered is None or not unanswered.response_started:
             self.transport.write(_as_bytes(problem))
         self.transport.close()
-        if self._is_answering:
-            self._running.disconnected = True
-            self._running.message_event.set()
+        _end(unanswered)
 
     def _look(self) -> None:
         now = self.loop.time()
@@ -188,7 +187,7 @@ class ProblemProtocol(HttpToolsProtocol):
             self._look_for_body(now)
 
     def _look_for_head(self, now: float) -> None:
-        if self._is_answering:
+        if self._unanswered() is not None:
             self._since = now  # what comes before its turn has time
         elif now - self._since > self._limits.receive_seconds:
             self._hang_up()
@@ -206,7 +205,7 @@ class ProblemProtocol(HttpToolsProtocol):
             self._since, self._received = now, 0
 
     def _hang_up(self) -> None:
-        if self.cycle is None and self._head_size == 0 and self._heard_at <= self._since:
+        if self._awaited is Awaited.head and self._head_size == 0:
             self.transport.close()  # it never said a word
             return
         seconds = self._limits.receive_seconds
@@ -222,6 +221,13 @@ class ProblemProtocol(HttpToolsProtocol):
             if self._unread.size - size < self._limits.send_seconds * LEAST_BYTES_PER_SECOND:
                 self.transport.abort()
             self._unread = Unread(now, size)
+
+
+def _end(cycle: RequestResponseCycle | None) -> None:
+    """What is written for nobody is told so."""
+    if cycle is not None:
+        cycle.disconnected = True
+        cycle.message_event.set()
 
 
 def _too_large() -> HeadersTooLargeError:

@@ -5,6 +5,7 @@ It stands inside of CORS, so that a front end elsewhere can read that the server
 
 import logging
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import InternalError
@@ -30,6 +31,8 @@ class FaultsMiddleware:
 
         try:
             await self.app(scope, receive, send_noting)
+        except ClientDisconnect:
+            return  # nobody is there to be told, and nothing failed
         except Exception:
             request_id = str(scope.get("claimbase.request_id", ""))
             logger.exception("request %s failed", request_id)

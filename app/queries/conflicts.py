@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from app.conflicts.decisions import STALE
 from app.errors import NotFoundError
 from app.identifiers import Prefix, parse_id, public_id
 from app.models import Concept, Condition, Conflict
@@ -68,7 +69,12 @@ def _page_of_view(
 
 
 def _clauses(session: Session, filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    clauses: list[ColumnElement[bool]] = [Conflict.status == filters.get("status", "open")]
+    status = filters.get("status", "open")
+    clauses: list[ColumnElement[bool]] = [
+        Conflict.status == ("open" if status == STALE else status)
+    ]
+    if status == STALE:
+        clauses.append(Conflict.decision_status == STALE)
     columns = {
         "question": Conflict.question,
         "rule": Conflict.rule,

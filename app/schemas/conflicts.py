@@ -39,9 +39,13 @@ class ConflictFilters(PageIn, Exclusions):
         bool | None,
         Field(description="Whether it is flagged: from disagreement upwards."),
     ] = None
-    status: Annotated[Literal["open", "closed"], Field(description="The open ones by default.")] = (
-        "open"
-    )
+    status: Annotated[
+        Literal["open", "closed", "stale"],
+        Field(
+            description="The open ones by default; `stale`: open, with a decision that no longer "
+            "fits what it judged.",
+        ),
+    ] = "open"
 
 
 class SideOut(Out):

@@ -100,8 +100,8 @@ def test_a_decision_is_stale_when_a_side_comes_and_the_flag_is_back(
     assert after["severity"]["effective"] == "contradiction"
     assert after["conflict"] is True
     assert after["id"] == conflict["id"]
-    waiting = curator.get("/queue/stale_decisions").json()["data"]
-    assert [row["id"] for row in waiting] == [conflict["id"]]
+    for address in ("/queue/stale_decisions", "/conflicts?status=stale"):
+        assert [row["id"] for row in curator.get(address).json()["data"]] == [conflict["id"]]
 
 
 def test_a_decision_stands_again_when_what_it_judged_is_back(

@@ -106,6 +106,7 @@ def test_rows_of_csv_are_the_citations_of_the_list(milia: TestClient, query: str
     claims = walk(milia, f"/claims?limit=100&{query}")
     for claim in claims:
         claim["highlights"] = None
+        del claim["replaced_by"], claim["merged"]  # of a published claim they say nothing
     assert claims_in(rows) == claims
     assert [row["row"] for row in rows] == [
         f"{number} of {len(rows)}" for number, _ in enumerate(rows, 1)
@@ -405,15 +406,15 @@ def test_nasty_text_comes_back_as_it_was(milia: TestClient, milia_session: Sessi
     citation.subject_words = "-1+1"
     milia_session.commit()
     id_ = claim_id(claim)
-    expected = milia.get(f"/claims/{id_}").json()
-    del expected["included"]
+    [expected] = [row for row in walk(milia, "/claims?limit=100") if row["id"] == id_]
 
     body = exported(milia, "format=csv").content
     lines = lines_of(exported(milia, "format=jsonl").content)
     graph = graph_of(exported(milia, "format=jsonld").content)
 
-    assert [each for each in claims_in(rows_of(body)) if each["id"] == id_] == [expected]
     assert [each for each in lines if each.get("id") == id_] == [expected]
+    del expected["replaced_by"], expected["merged"]
+    assert [each for each in claims_in(rows_of(body)) if each["id"] == id_] == [expected]
     assert graph.value(at("claims", id_), SCHEMA.text) == Literal(NASTY)
     numbers = re.compile(r"-?[\d.]+(e[+-]?\d+)?")
     for row in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")):

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import typer
 from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -196,11 +195,11 @@ def test_several_workers_on_a_library_with_the_bug_are_refused(
     get_settings.cache_clear()
 
     try:
-        with pytest.raises(typer.Exit) as caught:
+        with pytest.raises(SystemExit) as caught:
             cli.serve()
     finally:
         get_settings.cache_clear()
 
-    assert caught.value.exit_code == 1
+    assert caught.value.code == 1
     assert "set CLAIMBASE_WORKERS=1" in capsys.readouterr().err
     assert not (tmp_path / "base.db").exists()

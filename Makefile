@@ -85,8 +85,9 @@ lock: ## Pin what pyproject.toml asks for; UPGRADE=1 for the newest of everythin
 	$(UV_COMPILE) -o requirements.txt pyproject.toml
 	$(UV_COMPILE) -c requirements.txt -o requirements-dev.txt --group dev pyproject.toml
 
-torture: .venv/.development ## Many editors and stale reads, in full, on SQLite and PostgreSQL
+torture: .venv/.development ## Many editors, stale reads, backups, in full, on SQLite and PostgreSQL
 	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),10000)
 	$(BIN)/python -m tests.torture.stale_reads --edits $(or $(EDITS),500)
+	$(BIN)/python -m tests.torture.backups --cycles $(or $(CYCLES),25)
 	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),10000)
 	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)

@@ -19,6 +19,7 @@ from app.cli_bulk import export_base, import_file
 from app.config import Settings, get_settings
 from app.db import make_sessions, sqlite_is_safe_for_several_writers, sqlite_path
 from app.errors import ClaimbaseError
+from app.logs import logging_config
 from app.main import create_app
 from app.queries.check import check_base
 from app.queries.document_check import check_document, locate_quote
@@ -96,10 +97,14 @@ def serve() -> None:
             http=ProblemProtocol,
             ws="none",
             workers=settings.workers,
-            log_level="warning",
+            log_config=logging_config(settings.log_format, settings.log_level),
+            log_level="warning",  # of uvicorn itself
+            access_log=False,  # app.middleware.metrics tells more, and no queries
             server_header=False,
             timeout_graceful_shutdown=10,
             timeout_keep_alive=settings.keep_alive_seconds,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         )
         _announce(listening, settings)
         server = uvicorn.Server(config)

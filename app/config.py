@@ -1,11 +1,12 @@
 """Every setting is an environment variable: ``CLAIMBASE_`` and the field's name."""
 
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -20,6 +21,13 @@ def _of_a_known_database(url: str) -> str:
     if backend not in {"sqlite", "postgresql"}:
         raise ValueError("the database has to be sqlite or postgresql")
     return url
+
+
+def _split(given: object) -> object:
+    """``10.0.0.0/8, ::1``"""
+    if not isinstance(given, str):
+        return given
+    return [part.strip() for part in given.split(",") if part.strip()]
 
 
 class Settings(BaseSettings):
@@ -54,6 +62,20 @@ class Settings(BaseSettings):
         Field(ge=1024, description="Of a request that brings the text of a document."),
     ] = 10_000_000
     max_import_bytes: Annotated[int, Field(ge=1024)] = 1_000_000_000
+    rate_limit: Annotated[
+        int,
+        Field(ge=0, le=1_000_000, description="Requests a minute of one address without a key."),
+    ] = 0
+    rate_limit_key: Annotated[
+        int,
+        Field(ge=0, le=1_000_000, description="Requests a minute of one account."),
+    ] = 0
+    trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="Networks whose X-Forwarded-For and -Proto are believed."),
+    ] = ()
     receive_seconds: Annotated[
         float,
         Field(gt=0, le=3600, description="For the head of a request, and for silence in a body."),
@@ -70,6 +92,15 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=100_000, description="Connections that one worker holds open."),
     ] = 1_000
+    metrics_public: Annotated[
+        bool,
+        Field(description="Anybody may read /metrics; otherwise it needs the key of an admin."),
+    ] = False
+    log_format: Literal["text", "json"] = "text"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Field(description="info has a line for each request that the cache did not answer."),
+    ] = "warning"
 
 
 @cache

@@ -6,15 +6,18 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.commands.accounts import touch_key
 from app.db import Sessions
 from app.errors import ForbiddenError, UnauthorizedError
 from app.policy import POLICY
+from app.problems import too_many_requests
 from app.queries.accounts import Actor, find_actor
+from app.queries.health import is_writable
 from app.queries.past_reading import PastReader
+from app.rate_limits import RateLimits
 from app.vocabulary import Vocabulary
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="claimbase"'}
@@ -26,22 +29,36 @@ async def authorise(request: Request) -> None:
 
     The key is looked up for every request, so that a revoked one is out at once, whichever
     worker gets it. An operation that the policy does not name is refused to everybody.
-    Raises UnauthorizedError and ForbiddenError.
+    Raises UnauthorizedError, ForbiddenError and TooManyRequestsError.
     """
+    request.state.route = request.scope["route"].path  # for metrics and logs
     given = request.headers.getlist("authorization")
     request.state.actor = actor = (
         await run_in_threadpool(_actor_of, request.app.state.sessions, given) if given else None
     )
+    if actor is not None:
+        _count(request, actor)
     operation = request.scope["route"].name
     if operation not in POLICY:
         raise ForbiddenError("No role may call this operation: the policy does not name it.")
     needed = POLICY[operation]
-    if needed is None:
+    if needed is None or operation in request.app.state.opened:
         return
     if actor is None:
         raise UnauthorizedError(f"This needs a key of a {needed} or more.", headers=CHALLENGE)
     if not actor.role.includes(needed):
         raise ForbiddenError(f"This needs the role {needed}; the account is a {actor.role}.")
+
+
+def _count(request: Request, actor: Actor) -> None:
+    """The headers of the quota are added by the middleware of rate limits."""
+    limits: RateLimits = request.app.state.rate_limits
+    quota = limits.accounts.take(actor.account)
+    if quota is None:
+        return
+    request.state.quota = quota
+    if quota.wait:
+        raise too_many_requests(quota)
 
 
 def _actor_of(sessions: Sessions, given: list[str]) -> Actor:
@@ -65,7 +82,7 @@ def _touch(sessions: Sessions, actor: Actor) -> None:
     try:
         with sessions.write.begin() as session:
             touch_key(session, actor.key_id or "")
-    except OperationalError:
+    except DBAPIError:
         return
 
 
@@ -73,6 +90,14 @@ def _read_session(request: Request) -> Iterator[Session]:
     sessions: Sessions = request.app.state.sessions
     with sessions.read() as session:
         yield session
+
+
+def _writable(request: Request) -> bool:
+    sessions: Sessions = request.app.state.sessions
+    # A writer's session on SQLite would wait for its turn; a reader's on PostgreSQL never writes.
+    is_sqlite = sessions.read.kw["bind"].dialect.name == "sqlite"
+    with (sessions.read if is_sqlite else sessions.write)() as session:
+        return is_writable(session)
 
 
 def _vocabulary(request: Request) -> Vocabulary:
@@ -89,6 +114,8 @@ def _actor(request: Request) -> Actor | None:
 # the answer starts: see app.writes.
 ReadSession = Annotated[Session, Depends(_read_session, scope="request")]
 CurrentVocabulary = Annotated[Vocabulary, Depends(_vocabulary)]
+# Whether a change could be written now.
+Writable = Annotated[bool, Depends(_writable)]
 # Who asks; None for an anonymous reader.
 Reader = Annotated[Actor | None, Depends(_actor)]
 

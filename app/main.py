@@ -1,8 +1,9 @@
 """Builds the application: settings in, wired FastAPI app out. No logic lives here."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 from fastapi import Depends, FastAPI
@@ -15,8 +16,11 @@ from app.config import Settings, get_settings
 from app.db import Sessions, make_engine, make_memory_engine, make_sessions
 from app.deps import authorise
 from app.freshness import NeverFresh, freshness_of
+from app.metrics import Metrics
 from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
+from app.middleware.metrics import MetricsMiddleware
+from app.middleware.rate_limits import RateLimitsMiddleware
 from app.middleware.representations import RepresentationsMiddleware
 from app.middleware.response_cache import ResponseCacheMiddleware
 from app.middleware.surroundings import SurroundingsMiddleware
@@ -25,6 +29,7 @@ from app.openapi import install_openapi, operation_id
 from app.parameters import refuse_unknown_parameters
 from app.past_bases import PastBases
 from app.problems import install_problem_handlers
+from app.rate_limits import RateLimits
 from app.routers import (
     accounts,
     changes,
@@ -88,6 +93,23 @@ EXPOSED = (
     "RateLimit-Policy",
 )
 
+CORS: Mapping[str, Any] = {
+    "allow_origins": ["*"],
+    "allow_methods": ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"],
+    "allow_headers": [
+        "Accept",
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "If-Match",
+        "If-None-Match",
+        "Last-Event-ID",
+        "X-Request-ID",
+    ],
+    "expose_headers": list(EXPOSED),
+    "max_age": 86_400,
+}
+
 
 def create_app(settings: Settings | None = None, *, sessions: Sessions | None = None) -> FastAPI:
     settings = settings or get_settings()
@@ -107,9 +129,14 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.state.sessions = sessions or make_sessions(make_engine(settings.database_url))
     app.state.past_bases = PastBases(make_memory_engine())
     app.state.streams = Streams(settings.max_streams)
+    limits = RateLimits(anonymous=settings.rate_limit, account=settings.rate_limit_key)
+    app.state.rate_limits = limits
     # Of sessions that are handed in nothing is known, and nothing is kept.
     is_own = sessions is None and settings.cache_bytes > 0
     app.state.freshness = freshness_of(settings.database_url) if is_own else NeverFresh()
+    app.state.metrics = Metrics(app.state.sessions)
+    # What the policy reserves and a setting opens to everybody.
+    app.state.opened = frozenset({"read_metrics"} if settings.metrics_public else ())
     install_problem_handlers(app)
     install_replays(app)
     install_openapi(app)
@@ -131,29 +158,17 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     # FastAPI's own limit would stand outside of all that makes its 413 a problem.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
     app.add_middleware(FaultsMiddleware)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=[
-            "Accept",
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "If-Match",
-            "If-None-Match",
-            "Last-Event-ID",
-            "X-Request-ID",
-        ],
-        expose_headers=list(EXPOSED),
-        max_age=86_400,
-    )
+    app.add_middleware(CORSMiddleware, **CORS)
+    app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.add_middleware(SurroundingsMiddleware)
     app.add_middleware(
         ResponseCacheMiddleware,
         freshness=app.state.freshness,
         max_bytes=settings.cache_bytes,
+        counts=app.state.metrics.cache,
     )
+    if limits.are_on:
+        app.add_middleware(RateLimitsMiddleware, limits=limits, cors=CORS)
     return app
 
 

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from app.errors import InternalError
+from app.policy import POLICY
 from app.problems import Problem, problem_responses
 from app.version import VERSION
 
@@ -18,6 +19,14 @@ Claimbase never decides who is right, and nothing here is medical advice.
 A repeated filter is OR, different filters are AND. Unknown parameters are refused.
 Errors are `application/problem+json` (RFC 9457). Answers have strong entity tags.
 """
+
+
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "clb_...",
+    "description": "A key of an account: `python -m app keys create NAME` prints one.",
+}
 
 
 def operation_id(route: APIRoute) -> str:
@@ -46,9 +55,14 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {})
     schemas["Problem"] = problem
+    document["components"]["securitySchemes"] = {"key": KEY_SCHEME}
     any_problem = problem_responses(InternalError)[InternalError.status]
     for operations in document["paths"].values():
         for operation in operations.values():
+            needed = POLICY.get(operation["operationId"])
+            if needed is not None:
+                operation["security"] = [{"key": []}]
+                operation["description"] += f"\n\nNeeds a key of a {needed} or more."
             # A fault, a body too large, a database that is away: the same everywhere.
             operation["responses"]["default"] = any_problem | {"description": "Any other problem"}
             # FastAPI describes its own 422, which is never sent.

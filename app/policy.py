@@ -98,6 +98,7 @@ POLICY: dict[str, Role | None] = {
     "read_own_account": Role.contributor,
     "read_accounts": Role.admin,
     "add_account": Role.admin,
+    "read_metrics": Role.admin,  # anybody, where CLAIMBASE_METRICS_PUBLIC says so
     "change_account": Role.admin,
     "add_key": Role.admin,
     "revoke_one_key": Role.admin,

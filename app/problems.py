@@ -8,7 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -21,15 +22,19 @@ from app.errors import (
     MethodNotAllowedError,
     NotFoundError,
     StorageFullError,
+    TooManyRequestsError,
     UnavailableError,
     UnsupportedMediaTypeError,
     all_errors,
 )
+from app.queries.health import is_read_only
+from app.rate_limits import Quota
 from app.text import nearest
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
 RETRY_AFTER_SECONDS = 1
+READ_ONLY_RETRY_AFTER_SECONDS = 30  # somebody has to do something first
 
 
 class ProblemError(BaseModel):
@@ -107,11 +112,20 @@ def error_for_status(status: int, detail: str | None = None) -> ClaimbaseError:
     return kind(detail or kind.explanation)
 
 
+def too_many_requests(quota: Quota) -> TooManyRequestsError:
+    return TooManyRequestsError(
+        f"More than {quota.per_minute} requests in a minute were sent. "
+        f"Ask again after {quota.wait} seconds.",
+        headers={"Retry-After": str(quota.wait)},
+    )
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ClaimbaseError, _from_claimbase)
     app.add_exception_handler(RequestValidationError, _from_validation)
     app.add_exception_handler(HTTPException, _from_http)
-    app.add_exception_handler(OperationalError, _from_database)
+    app.add_exception_handler(DBAPIError, _from_database)
+    app.add_exception_handler(NoConnectionError, _from_pool)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -144,8 +158,24 @@ async def _from_http(request: Request, error: Exception) -> Response:
     return answer_problem(problem, _request_id(request))
 
 
+async def _from_pool(request: Request, _error: Exception) -> Response:
+    problem = UnavailableError(
+        "All connections to the database are in use. Try again shortly.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+    return answer_problem(problem, _request_id(request))
+
+
 async def _from_database(request: Request, error: Exception) -> Response:
-    assert isinstance(error, OperationalError)
+    assert isinstance(error, DBAPIError)
+    if is_read_only(error):
+        problem = UnavailableError(
+            "The database is read-only: it answers, and takes no changes.",
+            headers={"Retry-After": str(READ_ONLY_RETRY_AFTER_SECONDS)},
+        )
+        return answer_problem(problem, _request_id(request))
+    if not isinstance(error, OperationalError):
+        raise error  # a fault of ours
     if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
         return answer_problem(StorageFullError(StorageFullError.explanation), _request_id(request))
     problem = UnavailableError(

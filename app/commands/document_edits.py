@@ -36,7 +36,9 @@ def create_document(session: Session, draft: ChangeDraft, body: DocumentIn) -> i
     Raises InvalidRequestError with the places that are wrong, ConflictingStateError where the
     key is another document's.
     """
-    content = DocumentContent.model_validate(body.model_dump(exclude={"text", "reason"}))
+    # As JSON: a day is taken as it is written, not as a date.
+    sent = body.model_dump(mode="json", exclude={"text", "reason"})
+    content = DocumentContent.model_validate(sent)
     if body.text is not None:
         content = with_text(content, body.text)
     refuse_faults(document_faults("", content))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.freshness import Freshness
+from app.metrics import CacheCounts
 from app.middleware.surroundings import REQUEST_ID
 
 OK = 200
@@ -62,8 +63,16 @@ class Asked(NamedTuple):
 
 
 class ResponseCacheMiddleware:
-    def __init__(self, app: ASGIApp, *, freshness: Freshness, max_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        freshness: Freshness,
+        max_bytes: int,
+        counts: CacheCounts | None = None,
+    ) -> None:
         self.app = app
+        self._counts = counts or CacheCounts()
         self._freshness = freshness
         self._max_bytes = max_bytes
         self._largest = max_bytes // 4
@@ -94,6 +103,7 @@ class ResponseCacheMiddleware:
         if kept is None:
             waited = self._loading.get(key)
             if waited is None:
+                self._counts.misses += 1
                 await self._load(key, stamp, asked, scope, receive, send)
                 return
             # Somebody asks for the same: one answer is made, the others wait for it.
@@ -102,6 +112,7 @@ class ResponseCacheMiddleware:
                 await self.app(scope, receive, send)
                 return
         self._kept.move_to_end(key)
+        self._counts.hits += 1
         await _answer(kept, asked, send)
 
     def _current_stamp(self) -> Hashable | None:

@@ -3,11 +3,20 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+from prometheus_client import CONTENT_TYPE_LATEST as METRICS_TYPE
 from starlette.responses import JSONResponse, Response
 
 from app.answers import DISCLAIMER, answer, answer_html
-from app.deps import ReadSession
-from app.errors import InvalidRequestError, NotFoundError, UnavailableError, all_errors
+from app.deps import ReadSession, Writable
+from app.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    UnauthorizedError,
+    UnavailableError,
+    all_errors,
+)
+from app.metrics import Metrics
 from app.pages import DOCS_PAGE, DOCS_POLICY, PAGE_POLICY, page
 from app.problems import problem_responses
 from app.queries.health import get_readiness
@@ -95,10 +104,31 @@ def read_liveness() -> Response:
     response_model=Ready,
     responses=problem_responses(InvalidRequestError, UnavailableError),
 )
-def read_readiness(session: ReadSession) -> Response:
-    """Learn whether the database answers and what it is."""
-    body = {"status": "ok", **get_readiness(session)}
+def read_readiness(session: ReadSession, writable: Writable) -> Response:
+    """Learn whether the database answers, what it is, and whether it can be written."""
+    body = {"status": "ok", **get_readiness(session), "writable": writable}
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+
+@router.get(
+    "/metrics",
+    response_model=None,
+    responses={
+        200: {
+            "description": "Successful Response",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        **problem_responses(UnauthorizedError, ForbiddenError, InvalidRequestError),
+    },
+)
+def read_metrics(request: Request) -> Response:
+    """Watch the service with Prometheus: requests, cache, conflicts, queues.
+
+    It needs the key of an admin, unless the operator opened it. Each worker counts by itself.
+    """
+    metrics: Metrics = request.app.state.metrics
+    headers = {"Content-Type": METRICS_TYPE, "Cache-Control": "no-store"}
+    return Response(metrics.write(), headers=headers)
 
 
 @router.get("/version", response_model=Version, responses=problem_responses(InvalidRequestError))

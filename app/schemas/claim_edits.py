@@ -12,6 +12,7 @@ from app.schemas.seed import (
     FewWords,
     Loose,
     Offset,
+    QuestionName,
     Words,
 )
 from app.vocabulary import Certainty, Exclusivity, Frequency, Polarity
@@ -34,7 +35,7 @@ class ClaimIn(ClaimContent, Reasoned):
 class QuantityPatch(In):
     low: float | None = None
     high: float | None = None
-    unit: str | None = None
+    unit: Annotated[str, Field(max_length=40)] | None = None
     as_said: Words | None = None
 
 
@@ -52,7 +53,7 @@ class ScopePatch(In):
 class ClaimPatch(Reasoned):
     """A JSON merge patch: what is not there stays, null takes away, lists are replaced."""
 
-    question: Annotated[str, Field(max_length=80)] = ""
+    question: QuestionName = ""
     statement: Sentence = ""
     subject: Slug | None = None
     concept: Slug | None = None

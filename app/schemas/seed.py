@@ -30,6 +30,8 @@ def _written_out(day: object) -> object:
 
 
 Day = Annotated[Annotated[date, Loose] | None, BeforeValidator(_written_out)]
+# As keys of the vocabulary are: a refusal may repeat one that is unknown.
+QuestionName = Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$")]
 Url = Annotated[str, Field(max_length=2_000, pattern=r"^https?://\S+$")]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -163,7 +165,7 @@ class ClaimContent(In):
 
     condition: Slug
     subject: Slug | None = None
-    question: Annotated[str, Field(max_length=80)]
+    question: QuestionName
     statement: Sentence
     concept: Slug | None = None
     quantity: QuantitySeed | None = None

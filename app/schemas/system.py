@@ -34,6 +34,10 @@ class Ready(Out):
     database_version: str
     schema_revision: str
     change: Annotated[int, Field(description="The number of the last change.")]
+    writable: Annotated[
+        bool,
+        Field(description="Whether changes can be written; a read-only base answers reads."),
+    ]
 
 
 class Version(Out):

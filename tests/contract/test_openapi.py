@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from app.config import Settings
 from app.main import create_app
+from app.policy import POLICY
 from tests.api.operations import (
     BY_PARAMETER,
     LISTS,
@@ -145,6 +146,15 @@ def companions(operation: Operation, name: str) -> dict[str, str]:
     known = {parameter["name"] for parameter in operation.query_parameters}
     needs_one = name.startswith("exclude_") or name == "as_of"
     return {"condition": "milia"} if needs_one and "condition" in known else {}
+
+
+@pytest.mark.parametrize(**named(OPERATIONS))
+def test_an_operation_says_whether_it_needs_a_key(operation: Operation) -> None:
+    needed = POLICY[operation.described["operationId"]]
+
+    assert operation.described.get("security") == ([{"key": []}] if needed else None)
+    assert needed is None or f"a {needed}" in operation.described["description"]
+    assert document()["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
 
 
 # The answers.

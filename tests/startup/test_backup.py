@@ -25,6 +25,7 @@ from tests.accounts import key_of
 from tests.conftest import ROOT, SEED_FILE
 from tests.databases import SERVER
 from tests.startup.servers import PATIENCE, run, settings
+from tests.torture.backups import run as run_harness
 
 pytestmark = pytest.mark.xdist_group("servers")
 on_sqlite = pytest.mark.skipif(SERVER is not None, reason="about SQLite")
@@ -372,3 +373,12 @@ def test_each_backup_under_load_is_one_committed_state(
         new = f"sqlite:///{tmp_path / f'new-{number}.db'}"
         restore(file.with_name(f"{number}.db"), new)
         assert faults_of(new) == []
+
+
+@on_sqlite
+def test_the_harness_finds_nothing_and_a_planted_fault() -> None:
+    sound, planted = run_harness(2), run_harness(2, planted=True)
+
+    assert sound.faults == []
+    assert (sound.backups, sound.flipped, sound.killed) == (2, 4, 2)
+    assert planted.faults

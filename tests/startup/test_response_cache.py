@@ -26,7 +26,7 @@ from tests.apps import document
 from tests.conftest import SEED_FILE
 from tests.databases import SERVER, new_database
 
-pytestmark = pytest.mark.xdist_group("servers")
+pytestmark = pytest.mark.xdist_group("harnesses")
 
 
 @pytest.fixture

@@ -57,6 +57,10 @@ def _one_sentence() -> Iterator[None]:
         _fail(str(error))
     except ClaimbaseError as error:
         _fail(error.detail)
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        _fail(_invalid_setting(error))
 
 
 def _fail(sentence: str) -> None:
@@ -64,13 +68,10 @@ def _fail(sentence: str) -> None:
     sys.exit(1)
 
 
-def _settings() -> Settings:
-    try:
-        return get_settings()
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = f"CLAIMBASE_{str(first['loc'][0]).upper()}"
-        raise StartupError(f"The setting {name} is not valid: {first['msg']}.") from error
+def _invalid_setting(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = f"CLAIMBASE_{str(first['loc'][0]).upper()}"
+    return f"The setting {name} is not valid: {first['msg']}."
 
 
 @app.command()
@@ -80,7 +81,7 @@ def serve() -> None:
     A SQLite base is made, migrated and seeded first; for PostgreSQL run `seed` before.
     """
     with _one_sentence():
-        settings = _settings()
+        settings = get_settings()
         on_sqlite = sqlite_path(settings.database_url) is not None
         if on_sqlite and settings.workers > 1 and not sqlite_is_safe_for_several_writers():
             raise StartupError(
@@ -153,7 +154,7 @@ def _announce(listening: socket.socket, settings: Settings) -> None:
 def seed() -> None:
     """Make or migrate the database and load data/seed.json with the vocabulary."""
     with _one_sentence():
-        settings = _settings()
+        settings = get_settings()
         report = prepare(settings.database_url, settings.seed_file)
     if report is None:
         print("This seed is loaded already; nothing was changed.")
@@ -177,7 +178,7 @@ def check(
 ) -> None:
     """Verify the base: references, conflicts against a fresh computation, citations."""
     with _one_sentence():
-        settings = _settings()
+        settings = get_settings()
         engine = open_database(settings.database_url)
         with make_sessions(engine).read() as session:
             refuse_foreign_base(session, load_vocabulary())

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.commands.accounts import create_account, create_key, edit_account, revoke_key
 from app.commands.changes import ChangeDraft, finish_change
-from app.config import Settings
+from app.config import get_settings
 from app.db import Sessions, make_sessions
 from app.errors import InvalidRequestError
 from app.models.base import utc_now
@@ -133,7 +133,7 @@ def _change(
 
 @contextmanager
 def _sessions() -> Iterator[Sessions]:
-    engine = open_database(Settings().database_url)
+    engine = open_database(get_settings().database_url)
     try:
         sessions = make_sessions(engine)
         with sessions.read() as session:

@@ -239,6 +239,13 @@ def test_a_setting_that_is_not_valid_is_named(name: str, value: str) -> None:
     assert "secret" not in sentence
 
 
+@pytest.mark.parametrize("words", ["accounts list", "export", "backup nowhere.db", "check"])
+def test_every_command_names_such_a_setting(words: str) -> None:
+    sentence = refused(run(*words.split(), workers="many"))
+
+    assert "The setting CLAIMBASE_WORKERS is not valid" in sentence
+
+
 # The vocabulary
 
 

@@ -17,14 +17,14 @@ from app.cli_accounts import accounts, keys
 from app.cli_backup import backup_base, restore_base
 from app.cli_bulk import export_base, import_file
 from app.config import Settings, get_settings
-from app.db import make_sessions, sqlite_is_safe_for_several_writers, sqlite_path
+from app.db import sqlite_is_safe_for_several_writers, sqlite_path
 from app.errors import ClaimbaseError
 from app.logs import logging_config
 from app.main import create_app
 from app.queries.check import check_base
 from app.queries.document_check import check_document, locate_quote
 from app.server import ProblemProtocol
-from app.startup import StartupError, open_database, prepare, refuse_foreign_base
+from app.startup import StartupError, opened, prepare
 from app.vocabulary import VocabularyFileError, load_vocabulary
 
 app = typer.Typer(
@@ -80,48 +80,41 @@ def serve() -> None:
 
     A SQLite base is made, migrated and seeded first; for PostgreSQL run `seed` before.
     """
-    with _one_sentence():
-        settings = get_settings()
-        on_sqlite = sqlite_path(settings.database_url) is not None
-        if on_sqlite and settings.workers > 1 and not sqlite_is_safe_for_several_writers():
-            raise StartupError(
-                "This SQLite can corrupt a base that several workers write: set "
-                "CLAIMBASE_WORKERS=1, or use SQLite 3.51.3 or newer, or PostgreSQL.",
-            )
-        listening = _listen(settings)
-        if on_sqlite:
-            prepare(settings.database_url, settings.seed_file)
-        _refuse_foreign_base(settings)
-        config = uvicorn.Config(
-            "app.main:create_app",
-            factory=True,
-            http=ProblemProtocol,
-            ws="none",
-            workers=settings.workers,
-            log_config=logging_config(settings.log_format, settings.log_level),
-            log_level="warning",  # of uvicorn itself
-            access_log=False,  # app.middleware.metrics tells more, and no queries
-            server_header=False,
-            timeout_graceful_shutdown=10,
-            timeout_keep_alive=settings.keep_alive_seconds,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+    settings = get_settings()
+    on_sqlite = sqlite_path(settings.database_url) is not None
+    if on_sqlite and settings.workers > 1 and not sqlite_is_safe_for_several_writers():
+        raise StartupError(
+            "This SQLite can corrupt a base that several workers write: set "
+            "CLAIMBASE_WORKERS=1, or use SQLite 3.51.3 or newer, or PostgreSQL.",
         )
-        _announce(listening, settings)
-        server = uvicorn.Server(config)
-        if settings.workers > 1:
-            Multiprocess(config, sockets=[listening]).run()
-        else:
-            server.run(sockets=[listening])
-        if not server.started and settings.workers == 1:
-            raise StartupError("The service did not start; the lines above say why.")
-
-
-def _refuse_foreign_base(settings: Settings) -> None:
-    engine = open_database(settings.database_url)
-    with make_sessions(engine).read() as session:
-        refuse_foreign_base(session, load_vocabulary())
-    engine.dispose()
+    listening = _listen(settings)
+    if on_sqlite:
+        prepare(settings.database_url, settings.seed_file)
+    with opened(settings.database_url):
+        pass  # what is refused is said before the workers start
+    config = uvicorn.Config(
+        "app.main:create_app",
+        factory=True,
+        http=ProblemProtocol,
+        ws="none",
+        workers=settings.workers,
+        log_config=logging_config(settings.log_format, settings.log_level),
+        log_level="warning",  # of uvicorn itself
+        access_log=False,  # app.middleware.metrics tells more, and no queries
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+    )
+    _announce(listening, settings)
+    server = uvicorn.Server(config)
+    if settings.workers > 1:
+        Multiprocess(config, sockets=[listening]).run()
+    else:
+        server.run(sockets=[listening])
+    if not server.started and settings.workers == 1:
+        raise StartupError("The service did not start; the lines above say why.")
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -153,9 +146,8 @@ def _announce(listening: socket.socket, settings: Settings) -> None:
 @app.command()
 def seed() -> None:
     """Make or migrate the database and load data/seed.json with the vocabulary."""
-    with _one_sentence():
-        settings = get_settings()
-        report = prepare(settings.database_url, settings.seed_file)
+    settings = get_settings()
+    report = prepare(settings.database_url, settings.seed_file)
     if report is None:
         print("This seed is loaded already; nothing was changed.")
         return
@@ -177,16 +169,12 @@ def check(
     ] = None,
 ) -> None:
     """Verify the base: references, conflicts against a fresh computation, citations."""
-    with _one_sentence():
-        settings = get_settings()
-        engine = open_database(settings.database_url)
-        with make_sessions(engine).read() as session:
-            refuse_foreign_base(session, load_vocabulary())
-            faults = check_base(session, load_vocabulary(), print)
-            for named in document or []:
-                key, _, file = named.partition("=")
-                faults += check_document(session, key, _read_text(Path(file)), print)
-        engine.dispose()
+    settings = get_settings()
+    with opened(settings.database_url) as sessions, sessions.read() as session:
+        faults = check_base(session, load_vocabulary(), print)
+        for named in document or []:
+            key, _, file = named.partition("=")
+            faults += check_document(session, key, _read_text(Path(file)), print)
     for fault in faults:
         print(f"FAULT {fault}")
     if faults:
@@ -207,16 +195,15 @@ def locate(
     quote: Annotated[str, typer.Argument(help="The words to find.")],
 ) -> None:
     """Print every place of a quote in a text, as start and end in code points."""
-    with _one_sentence():
-        try:
-            text = _read_text(file).decode()
-        except UnicodeDecodeError as error:
-            raise StartupError(f"{file} is not UTF-8: byte {error.start}.") from error
-        places = locate_quote(text, quote)
-        if not places:
-            raise StartupError("The text does not contain these words.")
-        for start, end in places:
-            print(json.dumps({"start": start, "end": end, "quote": quote}, ensure_ascii=False))
+    try:
+        text = _read_text(file).decode()
+    except UnicodeDecodeError as error:
+        raise StartupError(f"{file} is not UTF-8: byte {error.start}.") from error
+    places = locate_quote(text, quote)
+    if not places:
+        raise StartupError("The text does not contain these words.")
+    for start, end in places:
+        print(json.dumps({"start": start, "end": end, "quote": quote}, ensure_ascii=False))
 
 
 @app.command()

@@ -3,8 +3,7 @@
 There is no default account and no first-visitor rule: the first key is made here.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
@@ -15,14 +14,12 @@ from sqlalchemy.orm import Session
 from app.commands.accounts import create_account, create_key, edit_account, revoke_key
 from app.commands.changes import ChangeDraft, finish_change
 from app.config import get_settings
-from app.db import Sessions, make_sessions
 from app.errors import InvalidRequestError
 from app.models.base import utc_now
 from app.policy import Role
 from app.queries.accounts import list_accounts
 from app.schemas.base import Slug
-from app.startup import open_database, refuse_foreign_base
-from app.vocabulary import load_vocabulary
+from app.startup import opened
 
 accounts = typer.Typer(no_args_is_help=True, help="Accounts: who may write.")
 keys = typer.Typer(no_args_is_help=True, help="Keys of accounts.")
@@ -52,7 +49,7 @@ def create_one(
 @accounts.command("list")
 def list_all() -> None:
     """List the accounts with their keys, without secrets."""
-    with _sessions() as sessions, sessions.read() as session:
+    with opened(get_settings().database_url) as sessions, sessions.read() as session:
         for account in list_accounts(session):
             state = "disabled" if account["disabled_at"] else account["role"]
             print(f"{account['name']}  {state}")
@@ -125,19 +122,7 @@ def _change(
     action: str, reason: str, command: Callable[[Session, ChangeDraft], ResultT]
 ) -> ResultT:
     draft = ChangeDraft("person", "console", action, reason)
-    with _sessions() as sessions, sessions.write.begin() as session:
+    with opened(get_settings().database_url) as sessions, sessions.write.begin() as session:
         result = command(session, draft)
         finish_change(session, draft)
     return result
-
-
-@contextmanager
-def _sessions() -> Iterator[Sessions]:
-    engine = open_database(get_settings().database_url)
-    try:
-        sessions = make_sessions(engine)
-        with sessions.read() as session:
-            refuse_foreign_base(session, load_vocabulary())
-        yield sessions
-    finally:
-        engine.dispose()

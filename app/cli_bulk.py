@@ -11,15 +11,14 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy.exc import OperationalError
 
 from app.bulk import Importer, run_import
 from app.commands.preserve import preserve_base
 from app.config import get_settings
-from app.db import Sessions, make_sessions
-from app.errors import ImportRefusedError, InvalidRequestError, UnavailableError
+from app.db import make_sessions
+from app.errors import ImportRefusedError, InvalidRequestError
 from app.exports.whole_base import write_base, write_base_file
-from app.startup import StartupError, migrate, open_database, refuse_foreign_base
+from app.startup import StartupError, migrate, open_database, opened
 from app.vocabulary import load_vocabulary
 
 Tell = Callable[[str, int], None]
@@ -47,7 +46,11 @@ def import_file(
         raise InvalidRequestError("An actor is named as accounts are, such as jane-doe.")
     gc.freeze()  # what is loaded by now stays: there is no use in looking through it
     try:
-        with _opened(file) as content, _sessions() as sessions, _progress(content) as tell:
+        with (
+            _opened(file) as content,
+            opened(get_settings().database_url) as sessions,
+            _progress(content) as tell,
+        ):
             importer = Importer(actor, dry_run=dry_run, tell=tell)
             report = run_import(sessions, content, load_vocabulary(), importer)
     except ImportRefusedError as error:
@@ -103,7 +106,7 @@ def export_base(
     file: Annotated[Path | None, typer.Argument(help="Where to; without one to stdout.")] = None,
 ) -> None:
     """Export the whole base with its history as JSON Lines, from one snapshot."""
-    with _sessions() as sessions, sessions.read() as session:
+    with opened(get_settings().database_url) as sessions, sessions.read() as session:
         if file is None:
             for line in write_base(session):
                 sys.stdout.buffer.write(line)
@@ -127,21 +130,6 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         raise StartupError(f"{file} cannot be read: {error.strerror}.") from error
     with content:
         yield content
-
-
-@contextmanager
-def _sessions() -> Iterator[Sessions]:
-    engine = open_database(get_settings().database_url)
-    try:
-        sessions = make_sessions(engine)
-        with sessions.read() as session:
-            refuse_foreign_base(session, load_vocabulary())
-        yield sessions
-    except OperationalError as error:
-        reason = str(error.orig).strip().partition("\n")[0]
-        raise UnavailableError(f"The database is locked or away: {reason}.") from error
-    finally:
-        engine.dispose()
 
 
 @contextmanager

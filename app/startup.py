@@ -1,6 +1,8 @@
 """From settings to a base that can be served: made, migrated, seeded, and checked."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -8,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.commands.search import index_claims
@@ -54,6 +56,24 @@ def open_database(url: str) -> Engine:
 
 def _reason(error: DatabaseError) -> str:
     return str(error.orig).strip().split("\n", 1)[0].rstrip(".")
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Sessions]:
+    """Sessions on a base of this release, for a command; closed at its end.
+
+    Raises StartupError, also where the base goes away meanwhile.
+    """
+    engine = open_database(url)
+    try:
+        sessions = make_sessions(engine)
+        with sessions.read() as session:
+            refuse_foreign_base(session, load_vocabulary())
+        yield sessions
+    except OperationalError as error:
+        raise StartupError(f"The database is locked or away: {_reason(error)}.") from error
+    finally:
+        engine.dispose()
 
 
 def migrate(engine: Engine) -> None:

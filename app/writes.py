@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from app.answers import JSON, tag_of
 from app.commands.changes import ChangeDraft, finish_change
+from app.commands.conflicts import EFFECTS
 from app.config import Settings
 from app.db import Sessions
 from app.errors import (
@@ -155,13 +156,12 @@ PRIVATE = {"Cache-Control": "private, no-store"}
 
 def effects(draft: ChangeDraft) -> dict[str, list[Record]]:
     """The conflicts that the change opens, changes, makes stale or closes."""
-    found: dict[str, list[Record]] = {"opened": [], "changed": [], "stale": [], "closed": []}
+    found: dict[str, list[Record]] = {effect: [] for effect in EFFECTS.values()}
     for event in draft.events:
         if event.record_type == "conflict":
             snapshot = event.snapshot
             is_new = event.version == 1
-            kind = event.action.partition(".")[2]
-            found[kind if kind in found else "changed"].append(
+            found[EFFECTS[event.action]].append(
                 {
                     "id": None if is_new else snapshot["id"],
                     "key": snapshot["key"],
@@ -188,7 +188,10 @@ WRITE_PROBLEMS = problem_responses(
 
 
 async def _digest(request: Request) -> str:
+    """Of the whole request; nothing where it is not to be repeated."""
     digest = hashlib.sha256()
+    if "idempotency-key" not in request.headers:
+        return ""
     for part in (
         request.method.encode(),
         request.scope["path"].encode(),

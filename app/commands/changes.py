@@ -1,7 +1,7 @@
 """One change per command: what it did to which records, numbered when it is complete."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from collections.abc import Iterable, Iterator, MutableSequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -12,16 +12,9 @@ from sqlalchemy.orm import Session
 from app.models import Change, Revision
 from app.models.base import utc_now
 from app.models.changes import COMMITS_CHANNEL
-from app.queries.accounts import account_records, key_records
 from app.queries.chain import FIRST_DIGEST, change_content, change_digest, event_content
-from app.queries.conflicts import conflict_records
-from app.queries.proposals import proposal_records
+from app.queries.kinds import KINDS
 from app.queries.records import (
-    Record,
-    claim_records,
-    concept_records,
-    condition_records,
-    document_records,
     stamp,
 )
 
@@ -29,16 +22,6 @@ from app.queries.records import (
 CHANGE_LOCK = 4_817_002
 ROWS_AT_ONCE = 500
 ItemT = TypeVar("ItemT")
-RECORDS: dict[str, Callable[[Session, list[int]], dict[int, Record]]] = {
-    "claim": claim_records,
-    "concept": concept_records,
-    "condition": condition_records,
-    "document": document_records,
-    "conflict": conflict_records,
-    "proposal": proposal_records,
-    "account": account_records,
-    "key": key_records,
-}
 
 
 @dataclass(slots=True)
@@ -144,6 +127,6 @@ def note_event(
 ) -> None:
     """Add what was done to ``row``, whose version is the new one, with its snapshot."""
     session.flush()
-    snapshot = RECORDS[record_type](session, [row.id])[row.id]
+    snapshot = KINDS[record_type].records(session, [row.id])[row.id]
     condition_id = row.id if record_type == "condition" else getattr(row, "condition_id", None)
     draft.events.append(Event(record_type, row.id, row.version, action, snapshot, condition_id))

@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.commands.claim_content import content_of, merged
+from app.commands.claim_content import content_of
+from app.commands.patches import merged
 from app.errors import NotFoundError
 from app.queries.records import Record, claim_records
 from app.schemas.claim_edits import CitationIn

@@ -1,26 +1,28 @@
 """What a claim says, as a body: read from its row, checked, and written back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.commands.citation_checks import verification_of
 from app.commands.claim_rows import Names, citation_key, fill_claim
+from app.commands.patches import patched, refuse_faults
 from app.errors import ConflictingStateError, InvalidRequestError
 from app.identifiers import Prefix, public_id
 from app.models import Claim
 from app.models.claims import LIVE_CLAUSE
-from app.queries.records import Record, claim_records
-from app.schemas.seed import CitationSeed, ClaimContent
-from app.schemas.seed_checks import claim_concept_faults, repeated_citations, value_faults
+from app.queries.records import Record
+from app.schemas.seed import CITED, CitationSeed, ClaimContent
+from app.schemas.seed_checks import (
+    Fault,
+    claim_concept_faults,
+    repeated_citations,
+    value_faults,
+)
 from app.vocabulary import ScopePart, Verification, Vocabulary
-
-MAX_ERRORS = 20
-_CITED = tuple(name for name in CitationSeed.model_fields if name != "passage")
 
 
 def content_of(record: Record) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def content_of(record: Record) -> dict[str, Any]:
         },
         "citations": [
             {"passage": f"{cited['document']['key']}/{cited['passage']['key']}"}
-            | {name: cited[name] for name in _CITED}
+            | {name: cited[name] for name in CITED}
             for cited in record["citations"]
         ],
     }
@@ -51,50 +53,27 @@ def _key(named: Record | None) -> str | None:
     return named["key"] if named else None
 
 
-def merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """RFC 7396: null takes a member away, objects are merged, anything else replaces."""
-    result = dict(target)
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        elif isinstance(value, dict):
-            former = result.get(name)
-            result[name] = merged(former if isinstance(former, dict) else {}, value)
-        else:
-            result[name] = value
-    return result
-
-
 def patched_content(record: Record, patch: dict[str, Any]) -> ClaimContent:
     """What the claim would say after the patch. Raises InvalidRequestError."""
-    try:
-        return ClaimContent.model_validate(merged(content_of(record), patch))
-    except ValidationError as error:
-        raise InvalidRequestError(
-            "What the patch would make of the claim is not valid; `errors` names the places.",
-            errors=[
-                {
-                    "in": "body",
-                    "pointer": "/" + "/".join(str(part) for part in fault["loc"]),
-                    "code": fault["type"],
-                    "detail": f"{fault['msg'].removeprefix('Value error, ')[:300]}.",
-                }
-                for fault in error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
-            ],
-        ) from error
+    return patched(ClaimContent, content_of(record), patch)
 
 
 def write_content(
-    session: Session, row: Claim, content: ClaimContent, vocabulary: Vocabulary
+    session: Session,
+    row: Claim,
+    content: ClaimContent,
+    vocabulary: Vocabulary,
+    *,
+    known: Record | None,
 ) -> None:
     """Check the content and make the row say it. The row's citations are loaded.
 
-    Raises InvalidRequestError with the places that are wrong, ConflictingStateError where
-    another claim says the same.
+    ``known`` is the record as it stands, None for a new claim. Raises InvalidRequestError with
+    the places that are wrong, ConflictingStateError where another claim says the same.
     """
     names = Names(session, content)
-    _refuse_faults(content, names, vocabulary)
-    verifications = _verifications(session, row, content)
+    refuse_faults(_faults(content, names, vocabulary))
+    verifications = _verifications(session, known, content)
     try:
         with session.begin_nested():
             fill_claim(row, content, names, vocabulary, verifications)
@@ -118,36 +97,21 @@ def same_claim(session: Session, identity: str) -> ConflictingStateError:
     )
 
 
-def _refuse_faults(content: ClaimContent, names: Names, vocabulary: Vocabulary) -> None:
+def _faults(content: ClaimContent, names: Names, vocabulary: Vocabulary) -> Iterator[Fault]:
     if content.condition not in names.conditions:
-        faults = [("/condition", "there is no condition of this slug")]
-    else:
-        faults = []
+        yield Fault("/condition", "there is no condition of this slug")
     concepts = {key for key in names.concepts if key is not None}
-    faults += [
-        (fault.pointer, fault.reason)
-        for found in (
-            value_faults("", content, vocabulary),
-            claim_concept_faults("", content, concepts),
-            repeated_citations("", content),
-        )
-        for fault in found
-    ]
-    if faults:
-        raise InvalidRequestError(
-            "The claim is not valid; `errors` names the places.",
-            errors=[
-                {"in": "body", "pointer": pointer, "code": "invalid", "detail": f"{reason}."}
-                for pointer, reason in faults[:MAX_ERRORS]
-            ],
-        )
+    yield from value_faults("", content, vocabulary)
+    yield from claim_concept_faults("", content, concepts)
+    yield from repeated_citations("", content)
 
 
-def _verifications(session: Session, row: Claim, content: ClaimContent) -> list[Verification]:
+def _verifications(
+    session: Session, record: Record | None, content: ClaimContent
+) -> list[Verification]:
     """Of each citation: what it was where it did not change, otherwise by the text."""
     known: dict[Any, Verification] = {}
-    if row.id is not None:
-        record = claim_records(session, [row.id])[row.id]
+    if record is not None:
         for cited, body in zip(record["citations"], content_of(record)["citations"], strict=True):
             key = citation_key(CitationSeed.model_validate(body))
             known[key] = Verification(cited["verification"])

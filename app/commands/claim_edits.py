@@ -64,7 +64,7 @@ def create_claim(
         updated_at=now,
     )
     content = ClaimContent.model_validate(body.model_dump(exclude={"key", "reason"}))
-    write_content(session, row, content, vocabulary)
+    write_content(session, row, content, vocabulary, known=None)
     index_claims(session, [row.id])
     note_event(session, draft, "claim", row, CREATED)
     return row.id
@@ -98,7 +98,8 @@ def apply_patch(
     take_version(session, "claim", Claim, edit.claim_id, edit.version)
     row = loaded(session, edit.claim_id)
     record = claim_records(session, [row.id])[row.id]
-    write_content(session, row, patched_content(record, patch), edit.vocabulary)
+    content = patched_content(record, patch)
+    write_content(session, row, content, edit.vocabulary, known=record)
     index_claims(session, [row.id])
     note_event(session, draft, "claim", row, UPDATED)
     if row.status is ClaimStatus.published and set(patch) - NOT_JUDGED:

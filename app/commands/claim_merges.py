@@ -1,6 +1,6 @@
 """Merging claims that say the same: the citations move, the address leads on."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, note_event
@@ -8,9 +8,10 @@ from app.commands.claim_edits import Edit, loaded
 from app.commands.claim_rows import CITATION_FIELDS
 from app.commands.conflicts import refresh_conflicts
 from app.commands.search import index_claims
+from app.commands.touched import citing
 from app.commands.versions import lock_conditions, take_version
 from app.errors import ConflictingStateError, NotFoundError
-from app.models import Citation, Claim, Passage
+from app.models import Citation, Claim
 from app.models.base import utc_now
 from app.vocabulary import ClaimStatus
 
@@ -75,8 +76,12 @@ def merge_claims(
     source.version += not took_version
     target.version += 1
     session.flush()
-    for row in (source, target):
-        _count(session, row)
+    session.execute(
+        update(Claim)
+        .where(Claim.id.in_([source.id, target.id]))
+        .values(**citing())
+        .execution_options(synchronize_session=False),
+    )
     index_claims(session, [source.id, target.id])
     note_event(session, draft, "claim", source, "merged")
     note_event(session, draft, "claim", target, "updated")
@@ -89,10 +94,3 @@ def _copy(citation: Citation) -> Citation:
 
 def _content(citation: Citation) -> tuple[object, ...]:
     return tuple(getattr(citation, name) for name in CITATION_FIELDS)
-
-
-def _count(session: Session, row: Claim) -> None:
-    passages = {citation.passage_id for citation in row.citations}
-    found = select(Passage.document_id).where(Passage.id.in_(passages)).distinct()
-    row.passage_count = len(passages)
-    row.document_count = len(session.scalars(found).all())

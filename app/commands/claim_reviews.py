@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -132,14 +132,7 @@ def _refuse_step(session: Session, edit: Edit, claim: Claim, step: Step) -> None
 
 
 def _writers(session: Session, claim_id: int) -> set[str]:
-    """Who wrote what would be published: all since it was published last."""
-    last = session.scalar(
-        select(func.max(Revision.version)).where(
-            Revision.record_type == "claim",
-            Revision.record_id == claim_id,
-            Revision.action == PUBLISH.past,
-        ),
-    )
+    """Who wrote anything of what would be published, which it is for the first time."""
     return set(
         session.scalars(
             select(Change.actor)
@@ -147,7 +140,6 @@ def _writers(session: Session, claim_id: int) -> set[str]:
             .where(
                 Revision.record_type == "claim",
                 Revision.record_id == claim_id,
-                Revision.version > (last or 0),
                 Revision.action.in_([CREATED, UPDATED]),
             ),
         ),

@@ -7,22 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
-from app.schemas.seed import CitationSeed, ClaimContent
+from app.schemas.seed import CITED, CitationSeed, ClaimContent
 from app.vocabulary import ScopePart, Verification, Vocabulary
 
 RowT = TypeVar("RowT")
-CITATION_FIELDS = (
-    "passage_id",
-    "start",
-    "end",
-    "quote",
-    "locator",
-    "certainty",
-    "frequency",
-    "exclusivity",
-    "hedge",
-    "subject_words",
-)
+CITATION_FIELDS = ("passage_id", *CITED)
 
 
 class Names:

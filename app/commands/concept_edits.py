@@ -8,15 +8,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from app.commands.changes import ChangeDraft, note_event
-from app.commands.patches import patched, refuse_faults
+from app.commands.patches import exists_already, patched, refuse_faults
 from app.commands.search import index_claims_of_concepts
-from app.commands.seed_records import FOLDED
 from app.commands.touched import RecordEdit, in_parts, lock_touched, refresh_touched
 from app.commands.versions import take_version
 from app.errors import ConflictingStateError, NotFoundError
-from app.identifiers import Prefix, public_id
+from app.identifiers import Prefix
 from app.models import Claim, Concept, ConceptBroader, ConceptSynonym, ConceptXref
 from app.models.base import utc_now
+from app.models.concepts import FOLDED
 from app.queries.names import with_narrower
 from app.queries.records import Record, concept_records
 from app.schemas.concept_edits import ConceptIn
@@ -55,7 +55,8 @@ def create_concept(session: Session, draft: ChangeDraft, body: ConceptIn) -> int
             session.add(row)
             session.flush()
     except IntegrityError as error:
-        raise _same_key(session, content.key) from error
+        known = session.scalar(select(Concept.id).where(Concept.key == content.key))
+        raise exists_already("concept", Prefix.concept, known, "/concepts", content.key) from error
     note_event(session, draft, "concept", row, "created")
     return row.id
 
@@ -194,13 +195,3 @@ def _faults(
             yield Fault(f"/broader/{place}", f"there is no concept {key}")
         elif broader[key] in (below or set()):
             yield Fault(f"/broader/{place}", f"{content.key} would be broader than itself")
-
-
-def _same_key(session: Session, key: str) -> ConflictingStateError:
-    known = session.scalar(select(Concept.id).where(Concept.key == key))
-    name = public_id(Prefix.concept, known or 0)
-    return ConflictingStateError(
-        f"{name} is the concept of this key already.",
-        existing=name,
-        links={"existing": f"/concepts/{key}"},
-    )

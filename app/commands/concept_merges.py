@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event, note_event
-from app.commands.claim_content import content_of
 from app.commands.claim_merges import merge_claims
 from app.commands.concept_edits import (
     USES,
@@ -26,11 +25,11 @@ from app.models import Claim, Concept, ConceptBroader
 from app.models.base import utc_now
 from app.models.claims import LIVE_CLAUSE
 from app.queries.names import with_narrower
+from app.queries.rebuild import identity_of
 from app.queries.records import Record, claim_records
-from app.schemas.identities import claim_identity
 from app.schemas.seed_checks import Fault
 from app.text import folded
-from app.vocabulary import ClaimStatus, ScopePart, Vocabulary
+from app.vocabulary import ClaimStatus, Vocabulary
 
 # Of claims that become the same one, the first of these stays; then the one of lowest id.
 PRECEDENCE = {
@@ -128,30 +127,9 @@ def _moving(session: Session, row: Concept, target: Concept) -> list[_Claim]:
     for part in in_parts(statuses):
         records |= claim_records(session, part)
     return [
-        _Claim(id_, statuses[id_], _identity(records[id_], {row.key: target.key}))
+        _Claim(id_, statuses[id_], identity_of(records[id_], {row.key: target.key}))
         for id_ in sorted(statuses)
     ]
-
-
-def _identity(record: Record, renamed: Mapping[str | None, str]) -> str:
-    content: dict[str, Any] = content_of(record)
-    scope = content["scope"]
-    parts = {part.value for part in ScopePart}
-    return claim_identity(
-        condition=content["condition"],
-        subject=renamed.get(content["subject"], content["subject"]),
-        question=content["question"],
-        value={
-            "concept": renamed.get(content["concept"], content["concept"]),
-            "quantity": content["quantity"],
-            "words": content["words"],
-        },
-        polarity=content["polarity"],
-        scope={
-            name: renamed.get(value, value) if name in parts else value
-            for name, value in scope.items()
-        },
-    )
 
 
 def _same_claims(session: Session, moving: Iterable[_Claim]) -> list[list[_Claim]]:

@@ -13,6 +13,15 @@ from app.queries.computed import CLOSED, OPEN, ComputedConflict, compute_rows
 from app.queries.conflicts import conflict_records
 from app.vocabulary import Severity, Vocabulary
 
+# What the actions of its events do to a conflict.
+EFFECTS = {
+    "conflict.opened": "opened",
+    "conflict.changed": "changed",
+    "conflict.decided": "changed",
+    "decision.stale": "stale",
+    "conflict.closed": "closed",
+}
+
 
 def refresh_conflicts(
     session: Session,

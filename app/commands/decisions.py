@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft
 from app.commands.conflicts import refresh_conflicts
+from app.commands.touched import RecordEdit
 from app.commands.versions import lock_conditions, take_version
 from app.conflicts.decisions import asserted_conflict
 from app.conflicts.keys import conflict_key
@@ -26,20 +26,11 @@ from app.vocabulary import DecisionKind, DocumentStatus, Rule, Severity, Vocabul
 KEY_LENGTH = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A decision on the conflict as its version ``version`` was."""
-
-    conflict_id: int
-    version: int
-    body: DecisionIn
-
-
 def decide_conflict(
-    session: Session, draft: ChangeDraft, judgement: Judgement, vocabulary: Vocabulary
+    session: Session, draft: ChangeDraft, edit: RecordEdit, body: DecisionIn
 ) -> None:
     """Decide on an open conflict, or raise StaleError, ConflictingStateError."""
-    conflict_id, body = judgement.conflict_id, judgement.body
+    conflict_id = edit.record_id
     condition_id = session.scalar(select(Conflict.condition_id).where(Conflict.id == conflict_id))
     if condition_id is None:
         raise NotFoundError("There is no conflict of this id.")
@@ -51,7 +42,7 @@ def decide_conflict(
         raise ConflictingStateError(
             "A curator asserted this conflict: it can be dismissed, or asserted anew.",
         )
-    take_version(session, "conflict", Conflict, conflict_id, judgement.version)
+    take_version(session, "conflict", Conflict, conflict_id, edit.version)
     session.refresh(row)
     row.decision = {
         "kind": body.kind,
@@ -64,7 +55,7 @@ def decide_conflict(
         "severity": None,
         "claims": [],
     }
-    refresh_conflicts(session, draft, condition_id, slug, vocabulary, decided=conflict_id)
+    refresh_conflicts(session, draft, condition_id, slug, edit.vocabulary, decided=conflict_id)
 
 
 def assert_conflict(

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from app.commands.changes import ChangeDraft, note_event
-from app.commands.patches import patched, refusal, refuse_faults
+from app.commands.patches import exists_already, patched, refusal, refuse_faults
 from app.commands.touched import RecordEdit, lock_touched, refresh_touched
 from app.commands.versions import take_version
 from app.errors import ConflictingStateError, NotFoundError
@@ -227,18 +227,6 @@ def citing_error(detail: str, cited: Collection[tuple[int, int]]) -> Conflicting
         for citation, claim in list(cited)[:MAX_NAMED]
     ]
     return ConflictingStateError(detail, citations=named, citations_total=len(cited))
-
-
-def exists_already(
-    what: str, prefix: Prefix, known: int | None, address: str, key: str | None = None
-) -> ConflictingStateError:
-    """The refusal of a key that is another record's, which it names."""
-    name = public_id(prefix, known or 0)
-    return ConflictingStateError(
-        f"{name} is the {what} of this key already.",
-        existing=name,
-        links={"existing": f"{address}/{key or name}"},
-    )
 
 
 def refuse_lost_citations(

@@ -18,21 +18,10 @@ from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
 from app.queries.records import claim_records
 from app.schemas.imports import ClaimLine
-from app.schemas.seed import CitationSeed
+from app.schemas.seed import CITED, CitationSeed
 from app.vocabulary import ClaimStatus, ScopePart, Severity, Verification, Vocabulary
 
 REMEMBERED = 50_000
-SAID = (
-    "start",
-    "end",
-    "quote",
-    "locator",
-    "certainty",
-    "frequency",
-    "exclusivity",
-    "hedge",
-    "subject_words",
-)
 
 
 class Ids:
@@ -203,11 +192,11 @@ class ClaimWriter:
         for (line, *_), row in zip(lines, rows, strict=True):
             known = former.get(row["id"], {})
             for position, cited in enumerate(line.citations, start=1):
-                said = (passages[cited.passage], *(getattr(cited, name) for name in SAID))
+                said = (passages[cited.passage], *(getattr(cited, name) for name in CITED))
                 kept = known.pop(said, None)
                 verification = self._verification(cited)
                 if kept is None:
-                    values = dict(zip(("passage_id", *SAID), said, strict=True))
+                    values = dict(zip(("passage_id", *CITED), said, strict=True))
                     values["id"] = next(ids)
                     values["claim_id"] = row["id"]
                     values["position"] = position
@@ -234,7 +223,7 @@ class ClaimWriter:
                 Citation.claim_id,
                 Citation.id,
                 Citation.passage_id,
-                *(getattr(Citation, name) for name in SAID),
+                *(getattr(Citation, name) for name in CITED),
             ).where(Citation.claim_id.in_(claim_ids)),
         )
         found: dict[int, dict[tuple[Any, ...], int]] = defaultdict(dict)

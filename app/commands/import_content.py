@@ -5,32 +5,11 @@ from typing import Any
 
 from app.queries.records import Record
 from app.schemas.imports import ConceptLine, ConditionLine, DocumentLine, Line
+from app.schemas.seed import CITED, DESCRIBED
 from app.vocabulary import ScopePart
 
-DOCUMENT_FIELDS = (
-    "title",
-    "url",
-    "publisher",
-    "family",
-    "language",
-    "licence",
-    "published_on",
-    "retrieved_on",
-    "sha256",
-    "length",
-)
+DOCUMENT_FIELDS = tuple(name for name in DESCRIBED if name != "key")
 CLAIM_FIELDS = ("question", "statement", "quantity", "words", "polarity")
-CITATION_FIELDS = (
-    "start",
-    "end",
-    "quote",
-    "locator",
-    "certainty",
-    "frequency",
-    "exclusivity",
-    "hedge",
-    "subject_words",
-)
 AGES = ("age_low", "age_high")
 
 
@@ -54,7 +33,7 @@ def content_of_line(line: Line, record: Record) -> Record:
         "concept": line.concept,
         "scope": _present(said["scope"]),
         "citations": [
-            {"passage": cited["passage"], **{name: cited[name] for name in CITATION_FIELDS}}
+            {"passage": cited["passage"], **{name: cited[name] for name in CITED}}
             for cited in said["citations"]
         ],
         "status": said["status"] or record["status"],
@@ -79,7 +58,7 @@ def content_of_record(type_: str, record: Record) -> Record:
         "citations": [
             {
                 "passage": f"{cited['document']['key']}/{cited['passage']['key']}",
-                **{name: cited[name] for name in CITATION_FIELDS},
+                **{name: cited[name] for name in CITED},
             }
             for cited in record["citations"]
         ],

@@ -24,6 +24,7 @@ from app.models import (
     Passage,
 )
 from app.models.base import utc_now
+from app.models.concepts import FOLDED
 from app.queries.records import (
     Record,
     concept_records,
@@ -34,7 +35,6 @@ from app.schemas.imports import ConceptLine, ConditionLine, DocumentLine
 from app.text import folded
 from app.vocabulary import DocumentStatus
 
-FOLDED = 400  # what the column holds
 SILENT = ("sha256", "length", "text_held")
 Rows = list[dict[str, Any]]
 Lines = list[tuple[StagedLine, Planned]]

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.commands.changes import CHANGE_LOCK, ChangeDraft, finish_change
-from app.commands.conflicts import refresh_conflicts
+from app.commands.conflicts import EFFECTS, refresh_conflicts
 from app.commands.import_claims import ClaimWriter
 from app.commands.import_events import EventSpool
 from app.commands.import_moves import has_moved
@@ -23,12 +23,6 @@ from app.vocabulary import Vocabulary
 
 Tell = Callable[[str, int], None]
 MAX_ERRORS = 20
-EFFECTS = {
-    "opened": ("conflict.opened",),
-    "changed": ("conflict.changed", "conflict.decided"),
-    "stale": ("decision.stale",),
-    "closed": ("conflict.closed",),
-}
 
 
 @dataclass(slots=True)
@@ -73,10 +67,9 @@ def apply_lines(
         raise MovedError
     counts: dict[str, Any] = {"lines": staging.lines, **_counts(staging)}
     actions = draft.events.actions
-    counts["conflicts"] = {
-        name: sum(actions["conflict", action] for action in named)
-        for name, named in EFFECTS.items()
-    }
+    conflicts = counts["conflicts"] = dict.fromkeys(EFFECTS.values(), 0)
+    for action, effect in EFFECTS.items():
+        conflicts[effect] += actions["conflict", action]
     return Applied(finish_change(session, draft), counts)
 
 

@@ -32,6 +32,7 @@ from app.models import (
 )
 from app.models.base import utc_now
 from app.models.claims import LIVE_CLAUSE
+from app.models.concepts import FOLDED
 from app.queries.records import (
     Record,
     claim_records,
@@ -41,6 +42,7 @@ from app.queries.records import (
 )
 from app.schemas.base import XrefIn
 from app.schemas.seed import (
+    DESCRIBED,
     ClaimSeed,
     ConceptSeed,
     ConditionSeed,
@@ -51,7 +53,6 @@ from app.text import folded
 from app.vocabulary import ClaimStatus, Verification, Vocabulary
 
 RowT = TypeVar("RowT")
-FOLDED = 400  # what the column holds: one letter can fold to eighteen
 
 
 class SeedWriter:
@@ -155,7 +156,7 @@ class SeedWriter:
             row = self._row_to_write("document", part.key, part, rows, lambda: Document(version=1))
             if row is None:
                 continue
-            for name in _DOCUMENT_FIELDS:
+            for name in DESCRIBED:
                 setattr(row, name, getattr(part, name))
             row.uncited = [span.model_dump() for span in part.uncited]
             former = {passage.key: passage for passage in row.passages} if row.id else {}
@@ -362,19 +363,6 @@ _CONCEPT_LOADS = [
 _CONDITION_LOADS = [selectinload(Condition.aliases), selectinload(Condition.xrefs)]
 _DOCUMENT_LOADS = [selectinload(Document.passages)]
 _CLAIM_LOADS = [selectinload(Claim.citations)]
-_DOCUMENT_FIELDS = (
-    "key",
-    "title",
-    "url",
-    "publisher",
-    "family",
-    "language",
-    "licence",
-    "published_on",
-    "retrieved_on",
-    "sha256",
-    "length",
-)
 
 
 def _documents(part: ClaimSeed) -> set[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -94,28 +94,28 @@ def renew_claims(
         ]
 
 
-def _write_versions(session: Session, ids: Collection[int]) -> None:
-    """In SQL, so that nothing has to be loaded; rows that the session holds are read again."""
+def citing() -> dict[str, Any]:
+    """The numbers of passages and of documents that cite a claim, as values of its columns."""
     cited = (
         select(func.count(Citation.passage_id.distinct()))
         .where(Citation.claim_id == Claim.id)
         .scalar_subquery()
     )
-    citing = (
+    documents = (
         select(func.count(Passage.document_id.distinct()))
         .join(Citation, Citation.passage_id == Passage.id)
         .where(Citation.claim_id == Claim.id)
         .scalar_subquery()
     )
+    return {"passage_count": cited, "document_count": documents}
+
+
+def _write_versions(session: Session, ids: Collection[int]) -> None:
+    """In SQL, so that nothing has to be loaded; rows that the session holds are read again."""
     session.execute(
         update(Claim)
         .where(Claim.id.in_(ids))
-        .values(
-            version=Claim.version + 1,
-            updated_at=utc_now(),
-            passage_count=cited,
-            document_count=citing,
-        )
+        .values(version=Claim.version + 1, updated_at=utc_now(), **citing())
         .execution_options(synchronize_session=False),
     )
     for row in list(session.identity_map.values()):

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.commands.changes import RECORDS
 from app.errors import StaleError
 from app.models import Condition, Model, Revision
 from app.models.base import utc_now
+from app.queries.kinds import KINDS
 from app.queries.records import Record
 
 # Never a reason by themselves to call a record different.
@@ -56,7 +56,7 @@ def take_version(
 
 def stale(session: Session, record_type: str, record_id: int, expected: int) -> StaleError:
     """The refusal of an edit of an old version, with all that is needed to make it again."""
-    current = RECORDS[record_type](session, [record_id])[record_id]
+    current = KINDS[record_type].records(session, [record_id])[record_id]
     former = session.scalar(
         select(Revision.snapshot).where(
             Revision.record_type == record_type,

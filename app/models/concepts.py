@@ -5,6 +5,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import IntPK, Model, Slug
 
+# One letter can fold to eighteen; what does not fit is cut off.
+FOLDED = 400
+
 
 class Concept(Model):
     """A thing that claims speak of: a gene, a substance, a procedure, a site, a group.
@@ -52,7 +55,7 @@ class ConceptSynonym(Model):
         primary_key=True,
     )
     term: Mapped[str] = mapped_column(String(200), primary_key=True)
-    folded: Mapped[str] = mapped_column(String(400), index=True)
+    folded: Mapped[str] = mapped_column(String(FOLDED), index=True)
     position: Mapped[int]
 
 

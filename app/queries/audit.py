@@ -4,7 +4,7 @@ Everything is walked in order, a part at a time, so that memory does not grow wi
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,21 +12,13 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.models import (
-    Account,
-    ApiKey,
     Change,
     Claim,
-    Concept,
-    Condition,
-    Conflict,
     Document,
     DocumentText,
-    Proposal,
     Revision,
-    StoredVocabulary,
 )
 from app.models.claims import LIVE_CLAUSE
-from app.queries.accounts import account_records, key_records
 from app.queries.chain import (
     FIRST_DIGEST,
     canonical,
@@ -34,18 +26,13 @@ from app.queries.chain import (
     change_digest,
     event_content,
 )
-from app.queries.conflicts import conflict_records
-from app.queries.proposals import proposal_records
+from app.queries.kinds import KINDS
 from app.queries.rebuild import identity_of
 from app.queries.records import (
     AnyRow,
     Record,
     claim_records,
-    concept_records,
-    condition_records,
-    document_records,
     stamp,
-    vocabulary_record,
 )
 
 ROWS_AT_ONCE = 500
@@ -177,7 +164,7 @@ def _end_fault(row: AnyRow, following: int | None) -> Iterator[str]:
 
 def audit_records(session: Session) -> Iterator[str]:
     """Every current row is what the last revision of its record says."""
-    for record_type, (model, records) in _KINDS.items():
+    for record_type, (model, records) in KINDS.items():
         latest = _latest(session, record_type)
         while batch := {row.record_id: row for row in islice(latest, ROWS_AT_ONCE)}:
             current = records(session, list(batch))
@@ -261,24 +248,6 @@ def _key(reference: Mapping[str, Any] | None) -> str | None:
 def _id_of_passage(citation: Mapping[str, Any]) -> str:
     id_: str = citation["passage"]["id"]
     return id_
-
-
-def _vocabulary_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
-    rows = session.scalars(select(StoredVocabulary).where(StoredVocabulary.id.in_(ids)))
-    return {row.id: vocabulary_record(row) for row in rows}
-
-
-_KINDS: dict[str, tuple[Any, Callable[[Session, Sequence[int]], dict[int, Record]]]] = {
-    "vocabulary": (StoredVocabulary, _vocabulary_records),
-    "concept": (Concept, concept_records),
-    "condition": (Condition, condition_records),
-    "document": (Document, document_records),
-    "claim": (Claim, claim_records),
-    "conflict": (Conflict, conflict_records),
-    "proposal": (Proposal, proposal_records),
-    "account": (Account, account_records),
-    "key": (ApiKey, key_records),
-}
 
 
 def audit_texts(session: Session) -> Iterator[str]:

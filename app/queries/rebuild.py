@@ -7,6 +7,7 @@ computed again from what the records say.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import insert, select, update
@@ -30,16 +31,17 @@ from app.models import (
     Passage,
     StoredVocabulary,
 )
+from app.models.concepts import FOLDED
 from app.queries.computed import OPEN, held_severity
 from app.queries.records import Record
 from app.schemas.identities import claim_identity
+from app.schemas.seed import CITED, DESCRIBED
 from app.text import folded
 from app.vocabulary import Rule, ScopePart, Severity
 
 # Each refers only to those before it, and to its own kind.
 RECORD_TYPES = ("vocabulary", "concept", "document", "condition", "claim", "conflict")
 ROWS_AT_ONCE = 500
-FOLDED = 400  # what the column holds: one letter can fold to eighteen
 ItemT = TypeVar("ItemT")
 Row = dict[str, Any]
 Tables = dict[type[Model], list[Row]]
@@ -160,19 +162,8 @@ def _link_concepts(session: Session, records: Sequence[Record]) -> None:
             session.execute(update(Concept), merged)
 
 
-_DOCUMENT_FIELDS = (
-    "key",
-    "status",
-    "title",
-    "url",
-    "publisher",
-    "family",
-    "language",
-    "licence",
-    "sha256",
-    "length",
-    "uncited",
-)
+_DAYS = ("published_on", "retrieved_on")
+_DOCUMENT_FIELDS = (*(name for name in DESCRIBED if name not in _DAYS), "status", "uncited")
 
 
 def _document_rows(_session: Session, records: Sequence[Record]) -> Tables:
@@ -180,7 +171,7 @@ def _document_rows(_session: Session, records: Sequence[Record]) -> Tables:
     for record in records:
         row = _versioned(record, Prefix.document)
         row |= {name: record[name] for name in _DOCUMENT_FIELDS}
-        row |= {name: _day(record[name]) for name in ("published_on", "retrieved_on")}
+        row |= {name: _day(record[name]) for name in _DAYS}
         row |= {name: record.get(name, False) for name in ("text_held", "merged")}
         tables[Document].append(row)
         tables[Passage] += [
@@ -214,18 +205,7 @@ def _condition_rows(_session: Session, records: Sequence[Record]) -> Tables:
 
 
 _CLAIM_FIELDS = ("key", "status", "question", "type", "statement", "words", "polarity")
-_CITATION_FIELDS = (
-    "start",
-    "end",
-    "quote",
-    "locator",
-    "certainty",
-    "frequency",
-    "exclusivity",
-    "hedge",
-    "subject_words",
-    "verification",
-)
+_CITATION_FIELDS = (*CITED, "verification")
 
 
 def _claim_rows(session: Session, records: Sequence[Record]) -> Tables:
@@ -284,21 +264,29 @@ def _key(named: Any) -> str | None:
     return named["key"] if isinstance(named, dict) else None
 
 
-def identity_of(record: Record) -> str:
-    """What makes the claim of this record the same as another."""
+def identity_of(record: Record, renamed: Mapping[str | None, str] = MappingProxyType({})) -> str:
+    """What makes the claim of this record the same as another.
+
+    ``renamed``: keys of concepts that go by another one from now on.
+    """
+
+    def key(named: Any) -> str | None:
+        own = _key(named)
+        return renamed.get(own, own)
+
     scope = _scope(record)
     ages = {name: scope.get(name) for name in ("age_low", "age_high")}
     return claim_identity(
         condition=record["condition"]["slug"],
-        subject=_key(record["subject"]),
+        subject=key(record["subject"]),
         question=record["question"],
         value={
-            "concept": _key(record["concept"]),
+            "concept": key(record["concept"]),
             "quantity": record["quantity"],
             "words": record["words"],
         },
         polarity=record["polarity"],
-        scope={part.value: _key(scope.get(part)) for part in ScopePart} | ages,
+        scope={part.value: key(scope.get(part)) for part in ScopePart} | ages,
     )
 
 

@@ -270,6 +270,11 @@ def document_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     }
 
 
+def vocabulary_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    rows = session.scalars(select(StoredVocabulary).where(StoredVocabulary.id.in_(ids)))
+    return {row.id: vocabulary_record(row) for row in rows}
+
+
 def vocabulary_record(row: StoredVocabulary) -> Record:
     return {
         "version": row.version,

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from app.bodies import StrictRoute
-from app.commands.decisions import Judgement, assert_conflict, decide_conflict
+from app.commands.decisions import assert_conflict, decide_conflict
+from app.commands.touched import RecordEdit
 from app.identifiers import Prefix
 from app.preconditions import IfMatch, record_number, version_of
 from app.queries.conflicts import conflict_records
@@ -45,8 +46,8 @@ def decide_on_conflict(
     """Confirm, explain or dismiss a conflict; answers with its new version."""
     draft = write.draft("decide_conflict", body.reason)
     number = record_number(Prefix.conflict, conflict_id)
-    judgement = Judgement(number, version_of(expected, conflict_id), body)
-    decide_conflict(write.session, draft, judgement, write.vocabulary)
+    edit = RecordEdit(number, version_of(expected, conflict_id), write.vocabulary)
+    decide_conflict(write.session, draft, edit, body)
     return write.answer(draft, lambda: _conflict(write, number))
 
 

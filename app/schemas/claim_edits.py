@@ -6,13 +6,13 @@ from pydantic import Field
 
 from app.schemas.base import In, NaturalKey, Out, Sentence, Slug, Verbatim
 from app.schemas.seed import (
-    Age,
     CitationSeed,
     ClaimContent,
     FewWords,
     Loose,
     Offset,
     QuestionName,
+    ScopeSeed,
     Words,
 )
 from app.vocabulary import Certainty, Exclusivity, Frequency, Polarity
@@ -39,17 +39,6 @@ class QuantityPatch(In):
     as_said: Words | None = None
 
 
-class ScopePatch(In):
-    population: Slug | None = None
-    age_low: Age | None = None
-    age_high: Age | None = None
-    sex: Slug | None = None
-    severity: Slug | None = None
-    subtype: Slug | None = None
-    body_site: Slug | None = None
-    period: Slug | None = None
-
-
 class ClaimPatch(Reasoned):
     """A JSON merge patch: what is not there stays, null takes away, lists are replaced."""
 
@@ -60,7 +49,7 @@ class ClaimPatch(Reasoned):
     quantity: QuantityPatch | None = None
     words: Sentence | None = None
     polarity: Annotated[Polarity, Loose] = Polarity.affirms
-    scope: ScopePatch | None = None
+    scope: ScopeSeed | None = None
     citations: Annotated[list[CitationSeed], Field(max_length=1_000)] = []
 
     @property

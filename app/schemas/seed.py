@@ -105,6 +105,12 @@ class DocumentSeed(DocumentContent):
     verified: bool = False
 
 
+# What a document says of itself, in the columns of its row.
+DESCRIBED = tuple(
+    name for name in DocumentContent.model_fields if name not in {"passages", "uncited"}
+)
+
+
 class QuantitySeed(In):
     """Either end may be open; a vague amount has only the words."""
 
@@ -158,6 +164,10 @@ class CitationSeed(In):
         elif (self.end or 0) - (self.start or 0) != len(self.quote):
             raise ValueError("end - start is not the length of the quote in code points")
         return self
+
+
+# What a citation says, but for the passage, which rows have by its id.
+CITED = tuple(name for name in CitationSeed.model_fields if name != "passage")
 
 
 class ClaimContent(In):

@@ -102,6 +102,10 @@ def test_a_decision_is_stale_when_a_side_comes_and_the_flag_is_back(
     assert after["id"] == conflict["id"]
     for address in ("/queue/stale_decisions", "/conflicts?status=stale"):
         assert [row["id"] for row in curator.get(address).json()["data"]] == [conflict["id"]]
+    changes = curator.get("/changes?limit=100").json()["data"]
+    events = [event for change in changes for event in change["events"]]
+    told = [event["record_id"] for event in events if event["action"] == "decision.stale"]
+    assert told == [conflict["id"]]
 
 
 def test_a_decision_stands_again_when_what_it_judged_is_back(

@@ -1,5 +1,6 @@
 """How connections are set up, and what many writers at once can rely on."""
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -189,6 +190,7 @@ def test_several_workers_on_a_library_with_the_bug_are_refused(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(db, "sqlite_driver", OldDriver)
+    monkeypatch.setattr(sys, "argv", ["claimbase", "serve"])
     monkeypatch.setenv("CLAIMBASE_WORKERS", "3")
     monkeypatch.setenv("CLAIMBASE_PORT", "0")
     monkeypatch.setenv("CLAIMBASE_DATABASE_URL", f"sqlite:///{tmp_path / 'base.db'}")
@@ -196,7 +198,7 @@ def test_several_workers_on_a_library_with_the_bug_are_refused(
 
     try:
         with pytest.raises(SystemExit) as caught:
-            cli.serve()
+            cli.main()
     finally:
         get_settings.cache_clear()
 

@@ -21,6 +21,8 @@ MAX_POSITIONS = 16_000
 MAX_BYTES = 300_000
 MAX_OF_ONE_WORD = 255
 MAX_LETTERS = 200
+# Letters that hold too few words, and bytes, to meet a limit other than that of one word.
+SHORT = 20_000
 STEM = "="
 LEAST_STEMMED = 3
 EXCERPT = 200
@@ -231,9 +233,15 @@ class ClaimWords(NamedTuple):
 def claim_words(texts: ClaimTexts) -> ClaimWords:
     """The words that a claim is found by, as many as both databases can hold."""
     parts = ([texts.statement], texts.labels, texts.quotes)
+    length = sum(len(text) for part in parts for text in part)
     # A word and what parts it from the next take two letters: no limit can be met then.
-    if sum(len(text) for part in parts for text in part) <= 2 * MAX_OF_ONE_WORD:
+    if length <= 2 * MAX_OF_ONE_WORD:
         return ClaimWords(*map(_all_words, parts))
+    if length <= SHORT and all(text.isascii() for part in parts for text in part):
+        words = ClaimWords(*map(_all_words, parts))
+        counts = Counter(word for part in words for word in part if word is not None)
+        if max(counts.values(), default=0) <= MAX_OF_ONE_WORD:
+            return words
     room = _Room()
     return ClaimWords(*map(room.take, parts))
 

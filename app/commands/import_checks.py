@@ -11,7 +11,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.commands.import_content import content_of_line, content_of_record
+from app.commands.import_ids import NewIds
 from app.commands.import_places import Places
+from app.commands.import_rows import concept_keys
 from app.commands.import_staging import (
     CREATE,
     ROWS_AT_ONCE,
@@ -71,14 +73,29 @@ class Current(NamedTuple):
     origin: str
 
 
+class CheckedLine(NamedTuple):
+    """``row``: the record as it is; ``identity`` is that of a claim."""
+
+    plan: Planned
+    line: Line
+    row: Current | None
+    identity: str
+
+
 def check_lines(
     session: Session,
     staging: Staging,
-    tell: Tell,
+    places: Places,
+    ids: NewIds,
+    checked: Callable[[Sequence[CheckedLine]], None],
     *,
+    tell: Tell,
     four_eyes: bool = False,
 ) -> None:
-    """Plan every line; what cannot be becomes a fault. ``session`` reads one snapshot."""
+    """Plan every line; what cannot be becomes a fault. ``session`` reads one snapshot.
+
+    ``checked`` is told each batch of claims, when all that they refer to is planned.
+    """
     staging.begin_plan()
     staging.change = session.scalar(select(func.max(Change.number))) or 0
     add = staging.faults.add
@@ -89,13 +106,14 @@ def check_lines(
     _check_slugs(session, staging)
     _check_circles(session, staging)
     done = 0
-    places = Places(session, staging)
     for type_ in TYPES:
         for batch in staging.batches(type_):
-            planned = _check_batch(session, staging, places, batch)
-            staging.add_plan([plan for plan, _, _ in planned])
+            planned = _check_batch(session, staging, places, ids, batch)
+            staging.add_plan([one.plan for one in planned])
             if four_eyes and type_ == "claim":
                 _check_publishing(staging, planned)
+            if type_ == "claim":
+                checked(planned)
             session.expunge_all()
             done += len(batch)
             tell("checking", done)
@@ -105,8 +123,9 @@ def _check_batch(
     session: Session,
     staging: Staging,
     places: Places,
+    ids: NewIds,
     batch: list[StagedLine],
-) -> list[tuple[Planned, Line, Current | None]]:
+) -> list[CheckedLine]:
     type_ = batch[0].type
     lines = [LINES[type_].model_validate_json(staged.body) for staged in batch]
     for staged, pointer, reason in _reference_faults(session, staging, places, batch, lines):
@@ -121,17 +140,29 @@ def _check_batch(
         action = CREATE if row is None else _action(line, row, has_text=has_text)
         for pointer, reason in _state_faults(session, line, row, action, has_text=has_text):
             staging.faults.add(staged.line, pointer, reason)
-        known = (row.id, row.version) if row is not None else (None, None)
-        planned.append((Planned(staged.line, action, *known), line, row))
+        plan = _plan(staged.line, action, line, row, ids)
+        planned.append(CheckedLine(plan, line, row, staged.identity or ""))
     return planned
+
+
+def _plan(number: int, action: str, line: Line, row: Current | None, ids: NewIds) -> Planned:
+    if row is not None:
+        return Planned(number, action, row.id, row.version)
+    parts: list[int] = []
+    if isinstance(line, DocumentLine):
+        parts = ids.take("passage", len(line.passages))
+    elif isinstance(line, ClaimLine):
+        parts = ids.take("citation", len(line.citations))
+    [id_] = ids.take(line.type)
+    return Planned(number, action, id_, None, tuple(parts))
 
 
 def _check_publishing(
     staging: Staging,
-    planned: Sequence[tuple[Planned, Line, Current | None]],
+    planned: Sequence[CheckedLine],
 ) -> None:
     """Where four eyes are wanted, an import brings what others then publish."""
-    for plan, line, row in planned:
+    for plan, line, row, _ in planned:
         former = row.record["status"] if row is not None else ClaimStatus.published.value
         if plan.action != UNCHANGED and isinstance(line, ClaimLine):
             status = line.status.value if line.status is not None else former
@@ -244,7 +275,7 @@ def _claim_faults(
     lines: list[ClaimLine],
 ) -> Iterator[tuple[StagedLine, str, str]]:
     conditions = places.conditions({line.condition for line in lines})
-    concepts = places.concepts({key for line in lines for key in concepts_of(line)})
+    concepts = places.concepts({key for line in lines for key in concept_keys(line)})
     passages = places.passages({one.passage for line in lines for one in line.citations})
     for staged, line in zip(batch, lines, strict=True):
         if line.condition not in conditions:
@@ -255,22 +286,6 @@ def _claim_faults(
             yield staged, fault.pointer, fault.reason
         for at, reason in places.wrong_quotes(line.citations):
             yield staged, f"/citations/{at}/start", reason
-
-
-def concepts_of(line: ClaimLine) -> Iterator[str]:
-    scope = line.scope
-    for key in (
-        line.concept,
-        line.subject,
-        scope.population,
-        scope.sex,
-        scope.severity,
-        scope.subtype,
-        scope.body_site,
-        scope.period,
-    ):
-        if key is not None:
-            yield key
 
 
 def _identity_faults(

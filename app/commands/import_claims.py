@@ -8,18 +8,28 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft
-from app.commands.import_checks import concepts_of
-from app.commands.import_ids import NewIds
+from app.commands.driver_rows import DriverRows, write_driver_rows
+from app.commands.import_events import EventSpool, Ready
 from app.commands.import_places import Places
+from app.commands.import_plan import Plan
+from app.commands.import_preparing import CITATION_COLUMNS, CLAIM_COLUMNS
 from app.commands.import_records import Rows, add_event, insert_rows, update_rows
-from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, Staging, parts
-from app.commands.search import index_claims
+from app.commands.import_rows import (
+    CITED_COLUMNS,
+    claim_row,
+    concept_keys,
+    new_claim,
+    said,
+    verification_of,
+)
+from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, parts
+from app.commands.search import index_claims, new_words_statement
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
 from app.queries.records import claim_records
 from app.schemas.imports import ClaimLine
-from app.schemas.seed import CITED, CitationSeed
-from app.vocabulary import ClaimStatus, ScopePart, Severity, Verification, Vocabulary
+from app.schemas.seed import CITED
+from app.vocabulary import Verification, Vocabulary
 
 REMEMBERED = 50_000
 
@@ -74,40 +84,59 @@ class ClaimWriter:
         self,
         session: Session,
         draft: ChangeDraft,
-        staging: Staging,
+        plan: Plan,
         vocabulary: Vocabulary,
     ) -> None:
         self._session = session
         self._draft = draft
-        self._staging = staging
+        self._staging = plan.staging
+        self._plan = plan
         self._vocabulary = vocabulary
         self._now = utc_now()
         self._ids = Ids(session)
-        self._places = Places(session, staging)
+        self._places = Places(session, plan.staging)
+        self._claims = DriverRows.of(session, Claim, CLAIM_COLUMNS)
+        self._citations = DriverRows.of(session, Citation, CITATION_COLUMNS)
+        self._words = new_words_statement(session)
 
     def write(self) -> Iterator[int]:
         """Write all, a batch at a time; how many were written so far."""
-        ids = NewIds(self._session, Claim, "claim")
-        citation_ids = NewIds(self._session, Citation)
         self._release_identities()
         written = 0
-        for batch in self._staging.planned("claim"):
-            lines = [(ClaimLine.model_validate_json(s.body), s, p) for s, p in batch]
-            rows = self._claim_rows(lines, ids)
-            # Executed many at once: all rows of one statement have the same columns.
-            insert_rows(self._session, Claim, [row for row in rows if "former" not in row])
-            with_status = [row for row in rows if "former" in row]
-            update_rows(self._session, Claim, with_status, silent=("status",))
-            self._write_citations(lines, rows, citation_ids)
-            own = [row["id"] for row in rows]
-            snapshots = claim_records(self._session, own)
-            for row in rows:
-                snapshot = snapshots[row["id"]]
-                add_event(self._draft, "claim", row["id"], snapshot, row["condition_id"])
-            self._session.expunge_all()
-            index_claims(self._session, own)
-            written += len(rows)
-            yield written
+        for unit in self._plan.claims:
+            if unit.ready is not None:
+                self._write_ready(unit.ready)
+                written += unit.ready.number
+                yield written
+                continue
+            for batch in self._staging.planned("claim", unit.first, unit.last):
+                self._write_batch(batch)
+                written += len(batch)
+                yield written
+
+    def _write_ready(self, ready: Ready) -> None:
+        prepared = self._plan.spool.read(ready.rows)
+        write_driver_rows(self._session, self._claims.statement, prepared["claims"])
+        write_driver_rows(self._session, self._citations.statement, prepared["citations"])
+        write_driver_rows(self._session, self._words, prepared["words"])
+        assert isinstance(self._draft.events, EventSpool)
+        self._draft.events.append_ready(self._plan.spool, ready, "claim", "created")
+
+    def _write_batch(self, batch: list[tuple[StagedLine, Planned]]) -> None:
+        lines = [(ClaimLine.model_validate_json(s.body), s, p) for s, p in batch]
+        rows = self._claim_rows(lines)
+        # Executed many at once: all rows of one statement have the same columns.
+        insert_rows(self._session, Claim, [row for row in rows if "former" not in row])
+        with_status = [row for row in rows if "former" in row]
+        update_rows(self._session, Claim, with_status, silent=("status",))
+        self._write_citations(lines, rows)
+        own = [row["id"] for row in rows]
+        snapshots = claim_records(self._session, own)
+        for row in rows:
+            snapshot = snapshots[row["id"]]
+            add_event(self._draft, "claim", row["id"], snapshot, row["condition_id"])
+        self._session.expunge_all()
+        index_claims(self._session, own)
 
     def _release_identities(self) -> None:
         """Let claims exchange identities, which no two may hold even for a moment."""
@@ -129,75 +158,41 @@ class ClaimWriter:
     def _claim_rows(
         self,
         lines: list[tuple[ClaimLine, StagedLine, Planned]],
-        ids: NewIds,
     ) -> Rows:
-        concepts = self._ids.concepts({key for line, *_ in lines for key in concepts_of(line)})
+        concepts = self._ids.concepts({key for line, *_ in lines for key in concept_keys(line)})
         conditions = self._ids.conditions({line.condition for line, *_ in lines})
         rows = []
         for line, staged, plan in lines:
-            row = self._claim_row(line, concepts)
+            row = claim_row(line, concepts, self._vocabulary)
             row["condition_id"] = conditions[line.condition]
             row["identity"] = staged.identity
             row["updated_at"] = self._now
             if plan.action == CREATE or plan.version is None:
-                row |= {
-                    "id": next(ids),
-                    "version": 1,
-                    "created_at": self._now,
-                    "status": line.status or ClaimStatus.published,
-                    "severity": Severity.none,
-                    "conflict": False,
-                    "merged": False,
-                }
+                row |= new_claim(line, plan.record_id, self._now)
             else:
                 row |= {"id": plan.record_id, "version": plan.version + 1, "former": plan.version}
                 row["status"] = line.status
             rows.append(row)
         return rows
 
-    def _claim_row(self, line: ClaimLine, concepts: dict[str, int]) -> dict[str, Any]:
-        quantity = line.quantity
-        row: dict[str, Any] = {
-            "key": line.key,
-            "subject_id": concepts[line.subject] if line.subject else None,
-            "question": line.question,
-            "type": self._vocabulary.question_by_key[line.question].type,
-            "statement": line.statement,
-            "concept_id": concepts[line.concept] if line.concept else None,
-            "quantity_low": quantity.low if quantity else None,
-            "quantity_high": quantity.high if quantity else None,
-            "quantity_unit": quantity.unit if quantity else None,
-            "quantity_as_said": quantity.as_said if quantity else None,
-            "words": line.words,
-            "polarity": line.polarity,
-            "age_low": line.scope.age_low,
-            "age_high": line.scope.age_high,
-            "passage_count": len({cited.passage for cited in line.citations}),
-            "document_count": len({c.passage.partition("/")[0] for c in line.citations}),
-        }
-        for part in ScopePart:
-            key = getattr(line.scope, part.value)
-            row[f"{part.value}_id"] = concepts[key] if key else None
-        return row
-
     def _write_citations(
         self,
         lines: list[tuple[ClaimLine, StagedLine, Planned]],
         rows: Rows,
-        ids: NewIds,
     ) -> None:
         passages = self._ids.passages({c.passage for line, *_ in lines for c in line.citations})
         former = self._former([row["id"] for row in rows if "former" in row])
         fresh: Rows = []
-        for (line, *_), row in zip(lines, rows, strict=True):
+        for (line, _, plan), row in zip(lines, rows, strict=True):
+            ids = iter(plan.parts)
             known = former.get(row["id"], {})
             for position, cited in enumerate(line.citations, start=1):
-                said = (passages[cited.passage], *(getattr(cited, name) for name in CITED))
-                kept = known.pop(said, None)
-                verification = self._verification(cited)
+                own = said(cited, passages[cited.passage])
+                kept = known.pop(own, None)
+                verification = verification_of(cited, self._places)
                 if kept is None:
-                    values = dict(zip(("passage_id", *CITED), said, strict=True))
-                    values["id"] = next(ids)
+                    values = dict(zip(CITED_COLUMNS, own, strict=True))
+                    values["id"] = next(ids, None) or self._plan.ids.take("citation")[0]
                     values["claim_id"] = row["id"]
                     values["position"] = position
                     values["verification"] = verification or Verification.unverified
@@ -206,13 +201,6 @@ class ClaimWriter:
                     self._keep(kept, position, verification)
         self._drop([id_ for known in former.values() for id_ in known.values()])
         insert_rows(self._session, Citation, fresh)
-
-    def _verification(self, cited: CitationSeed) -> Verification | None:
-        """Verified where the text is held, in which the quote was found; else nothing is known."""
-        if cited.quote is None:
-            return None
-        held = self._places.text_of(cited.passage.partition("/")[0]) is not None
-        return Verification.verified if held else None
 
     def _former(self, claim_ids: Collection[int]) -> dict[int, dict[tuple[Any, ...], int]]:
         """Ids of the citations of these claims, by what they say; no citation stands twice."""
@@ -227,8 +215,8 @@ class ClaimWriter:
             ).where(Citation.claim_id.in_(claim_ids)),
         )
         found: dict[int, dict[tuple[Any, ...], int]] = defaultdict(dict)
-        for claim_id, id_, *said in rows:
-            found[claim_id][tuple(said)] = id_
+        for claim_id, id_, *own in rows:
+            found[claim_id][tuple(own)] = id_
         return found
 
     def _keep(self, id_: int, position: int, verification: Verification | None) -> None:

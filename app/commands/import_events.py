@@ -1,62 +1,116 @@
-"""The events of a very large change, kept on disk until the change is finished."""
+"""What is too much for memory, on disk: prepared rows, and the events of a very large change."""
 
+import json
 import marshal
+import os
 import tempfile
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, MutableSequence
-from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, NamedTuple, overload
 
-from app.commands.changes import Event
+from app.commands.changes import Event, EventLog, WrittenEvent, written_event
 
-FIELDS = Event.__slots__
-READ_AT_ONCE = 1_000_000
+EVENTS_AT_ONCE = 100
+Place = tuple[int, int]
 
 
-class EventSpool(MutableSequence[Event]):
-    """Events that are appended and walked over; what was appended stays as it is.
+class Ready(NamedTuple):
+    """Where a batch is kept that was prepared: its rows by table, and this many events."""
 
-    In memory there is the place of each event, and how many there were of each action.
-    """
+    rows: Place
+    events: Place
+    number: int
+
+
+class Spool:
+    """Plain values, each in its place, to be read any number of times."""
 
     def __init__(self) -> None:
-        self._file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - see close
-        self._places = array("Q", [0])
-        self.actions = Counter[tuple[str, str]]()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - see close
+        self._end = 0
 
     def close(self) -> None:
         self._file.close()
 
+    def append(self, value: Any) -> Place:
+        """The place that it got."""
+        content = marshal.dumps(value)
+        self._file.write(content)
+        place = (self._end, len(content))
+        self._end += len(content)
+        return place
+
+    def read(self, place: Place) -> Any:
+        self._file.flush()
+        start, size = place
+        content = os.pread(self._file.fileno(), size, start)
+        return marshal.loads(content)  # noqa: S302 - what this process wrote
+
+    def clear(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._end = 0
+
+
+class EventSpool(EventLog):
+    """Events that are appended and walked over; what was appended stays as it is.
+
+    In memory there is the place of each batch, and how many there were of each action.
+    """
+
+    def __init__(self) -> None:
+        self._own = Spool()
+        self._waiting: list[WrittenEvent] = []
+        self._batches: list[tuple[Spool, Place]] = []
+        self._length = 0
+        self.actions = Counter[tuple[str, str]]()
+
+    def close(self) -> None:
+        self._own.close()
+
     def append(self, value: Event) -> None:
-        written = marshal.dumps([getattr(value, name) for name in FIELDS])
-        self._file.write(written)
-        self._places.append(self._places[-1] + len(written))
+        self._waiting.append(written_event(value))
         self.actions[value.record_type, value.action] += 1
+        self._length += 1
+        if len(self._waiting) == EVENTS_AT_ONCE:
+            self._end_batch()
+
+    def append_ready(self, spool: Spool, ready: Ready, record_type: str, action: str) -> None:
+        """Events that are written already, in another spool that stays as long as this one."""
+        self._end_batch()
+        self._batches.append((spool, ready.events))
+        self.actions[record_type, action] += ready.number
+        self._length += ready.number
+
+    def _end_batch(self) -> None:
+        if self._waiting:
+            place = self._own.append([tuple(event) for event in self._waiting])
+            self._batches.append((self._own, place))
+            self._waiting.clear()
+
+    def written(self) -> Iterator[WrittenEvent]:
+        self._end_batch()
+        for spool, place in self._batches:
+            for values in spool.read(place):
+                yield WrittenEvent(*values)
+
+    def __iter__(self) -> Iterator[Event]:
+        return map(_event, self.written())
+
+    def __len__(self) -> int:
+        return self._length
 
     def insert(self, index: int, value: Event) -> None:
         if index != len(self):
             raise TypeError("events are only appended")
         self.append(value)
 
-    def __len__(self) -> int:
-        return len(self._places) - 1
-
-    def __iter__(self) -> Iterator[Event]:
-        self._file.flush()
-        # By a handle of its own, because several may walk at once.
-        with Path(self._file.name).open("rb", buffering=READ_AT_ONCE) as file:
-            for place in range(len(self)):
-                yield self._event(file, place)
-
     @overload
     def __getitem__(self, index: int) -> Event: ...
     @overload
     def __getitem__(self, index: slice) -> MutableSequence[Event]: ...
     def __getitem__(self, index: int | slice) -> Event | MutableSequence[Event]:
-        if isinstance(index, slice):
-            return [self._read(place) for place in range(*index.indices(len(self)))]
-        return self._read(range(len(self))[index])
+        raise TypeError("events are walked over")
 
     @overload
     def __setitem__(self, index: int, value: Event) -> None: ...
@@ -68,12 +122,13 @@ class EventSpool(MutableSequence[Event]):
     def __delitem__(self, index: int | slice) -> None:
         raise TypeError("events are only appended")
 
-    def _read(self, place: int) -> Event:
-        self._file.flush()
-        with Path(self._file.name).open("rb") as file:
-            file.seek(self._places[place])
-            return self._event(file, place)
 
-    def _event(self, file: BinaryIO, place: int) -> Event:
-        content = file.read(self._places[place + 1] - self._places[place])
-        return Event(*marshal.loads(content))  # noqa: S302 - what this process wrote
+def _event(event: WrittenEvent) -> Event:
+    return Event(
+        event.record_type,
+        event.record_id,
+        event.version,
+        event.action,
+        json.loads(event.stored),
+        event.condition_id,
+    )

@@ -85,18 +85,24 @@ def update_rows(
 class RecordWriter:
     """Writes what claims refer to, in the order in which it refers to each other."""
 
-    def __init__(self, session: Session, draft: ChangeDraft, staging: Staging) -> None:
+    def __init__(
+        self,
+        session: Session,
+        draft: ChangeDraft,
+        staging: Staging,
+        ids: NewIds,
+    ) -> None:
         self._session = session
         self._draft = draft
         self._staging = staging
+        self._ids = ids
         self._now = utc_now()
 
     def write_concepts(self) -> None:
-        ids = NewIds(self._session, Concept, "concept")
         written: list[int] = []
         for batch in self._staging.planned("concept"):
             lines = [(ConceptLine.model_validate_json(s.body), p) for s, p in batch]
-            rows = self._write(Concept, ids, [(p, _concept_row(line)) for line, p in lines])
+            rows = self._write(Concept, [(p, _concept_row(line)) for line, p in lines])
             changed = [row["id"] for row in rows if "former" in row]
             for child in (ConceptSynonym, ConceptXref, ConceptBroader):
                 self._delete(child, child.concept_id, changed)
@@ -127,14 +133,13 @@ class RecordWriter:
 
     def write_conditions(self) -> list[int]:
         """The ids of those that it wrote."""
-        ids = NewIds(self._session, Condition, "condition")
         written: list[int] = []
         changed = self._staging.records("condition", "update")
         self._delete(ConditionAlias, ConditionAlias.condition_id, changed)
         self._delete(ConditionXref, ConditionXref.condition_id, changed)
         for batch in self._staging.planned("condition"):
             lines = [(ConditionLine.model_validate_json(s.body), p) for s, p in batch]
-            rows = self._write(Condition, ids, [(p, _condition_row(line)) for line, p in lines])
+            rows = self._write(Condition, [(p, _condition_row(line)) for line, p in lines])
             parts = [(row["id"], line) for row, (line, _) in zip(rows, lines, strict=True)]
             aliases = [
                 {"slug": alias.slug, "name": alias.name, "condition_id": id_}
@@ -149,8 +154,6 @@ class RecordWriter:
 
     def write_documents(self) -> list[int]:
         """The ids of those that it wrote; passages that the lines dropped stay for now."""
-        ids = NewIds(self._session, Document, "document")
-        passage_ids = NewIds(self._session, Passage)
         written: list[int] = []
         for batch in self._staging.planned("document"):
             lines = [(DocumentLine.model_validate_json(s.body), p) for s, p in batch]
@@ -158,20 +161,22 @@ class RecordWriter:
             for line, plan in lines:
                 has_text = self._keep_text(line)
                 wanted.append((plan, _document_row(line, plan, has_text=has_text)))
-            rows = self._write(Document, ids, wanted)
+            rows = self._write(Document, wanted)
             for row, (line, plan) in zip(rows, lines, strict=True):
                 if plan.action != CREATE:
-                    self._update_passages(row["id"], line, passage_ids)
+                    self._update_passages(row["id"], line)
             fresh = [
                 {
                     **passage.model_dump(),
-                    "id": next(passage_ids),
+                    "id": id_,
                     "document_id": row["id"],
                     "position": position,
                 }
                 for row, (line, plan) in zip(rows, lines, strict=True)
                 if plan.action == CREATE
-                for position, passage in enumerate(line.passages, start=1)
+                for position, (id_, passage) in enumerate(
+                    zip(plan.parts, line.passages, strict=True), start=1
+                )
             ]
             insert_rows(self._session, Passage, fresh)
             written += [row["id"] for row in rows]
@@ -187,7 +192,7 @@ class RecordWriter:
             insert_rows(self._session, DocumentText, [{"sha256": line.sha256, "text": text}])
         return True
 
-    def _update_passages(self, document_id: int, line: DocumentLine, ids: NewIds) -> None:
+    def _update_passages(self, document_id: int, line: DocumentLine) -> None:
         """Passages keep their ids by their keys; dropped ones go to the end until they go."""
         former = dict(
             self._session.execute(
@@ -202,7 +207,8 @@ class RecordWriter:
                 of_one = Passage.id == former.pop(passage.key)
                 self._session.execute(update(Passage).where(of_one).values(**values))
             else:
-                own = {"id": next(ids), "document_id": document_id}
+                [id_] = self._ids.take("passage")
+                own = {"id": id_, "document_id": document_id}
                 insert_rows(self._session, Passage, [values | own])
 
     def finish_documents(self, written: Sequence[int]) -> None:
@@ -243,7 +249,6 @@ class RecordWriter:
     def _write(
         self,
         model: type[Model],
-        ids: NewIds,
         wanted: Sequence[tuple[Planned, dict[str, Any]]],
     ) -> Rows:
         """Insert or update; the rows in their order, those of updates with ``former``."""
@@ -251,7 +256,7 @@ class RecordWriter:
         for plan, values in wanted:
             row = values | {"updated_at": self._now}
             if plan.action == CREATE or plan.version is None:
-                row |= {"id": next(ids), "version": 1, "created_at": self._now}
+                row |= {"id": plan.record_id, "version": 1, "created_at": self._now}
             else:
                 row |= {"id": plan.record_id, "version": plan.version + 1, "former": plan.version}
             rows.append(row)

@@ -3,15 +3,19 @@
 A SQLite file of its own: no lock of the base is held, and memory does not grow with the lines.
 """
 
+import json
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ROWS_AT_ONCE = 500
 BYTES_AT_ONCE = 4_000_000
 MAX_FAULTS = 1_000
+LAST_LINE = 2**62
 LONGEST = 500  # letters of what is said of a fault
 # In the order in which they refer to each other.
 TYPES = ("concept", "condition", "document", "claim")
@@ -26,7 +30,12 @@ CREATE TABLE broken (type TEXT, key TEXT);
 CREATE TABLE slugs (slug TEXT, line INTEGER, pointer TEXT);
 CREATE TABLE broader (key TEXT, broader TEXT);
 CREATE TABLE texts (document TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
-CREATE TABLE plan (line INTEGER PRIMARY KEY, action TEXT, record_id INTEGER, version INTEGER);
+CREATE TABLE plan (
+    line INTEGER PRIMARY KEY, action TEXT, record_id INTEGER, version INTEGER, parts TEXT
+);
+CREATE TABLE ruled (
+    condition INTEGER, question TEXT, concept TEXT, stands_out INTEGER, body BLOB
+);
 """
 INDEXES = """
 CREATE INDEX lines_key ON lines (type, key);
@@ -77,12 +86,21 @@ class StagedLine(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """What is to be done with a line; ``version`` is the one that the record has now."""
+    """What is to be done with a line.
+
+    ``version`` is the one that the record has now, None for a new one, whose id it will get.
+    ``parts``: the ids that its passages or citations will get, where it is new.
+    """
 
     line: int
     action: str
-    record_id: int | None
+    record_id: int
     version: int | None
+    parts: tuple[int, ...] = ()
+
+
+def _plan(line: int, action: str, id_: int, version: int | None, written: str | None) -> Planned:
+    return Planned(line, action, id_, version, tuple(json.loads(written)) if written else ())
 
 
 def _taken(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -156,11 +174,12 @@ class Staging:
 
     def begin_plan(self) -> None:
         """Forget what was planned against an earlier state of the base."""
-        self._db.execute("DELETE FROM plan")
+        self._db.executescript("DELETE FROM plan; DELETE FROM ruled;")
 
-    def add_plan(self, rows: Sequence[Planned]) -> None:
+    def add_plan(self, plans: Sequence[Planned]) -> None:
+        rows = [(*plan[:4], json.dumps(plan.parts) if plan.parts else None) for plan in plans]
         self._db.execute("BEGIN")
-        self._db.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
 
     # When all are read
@@ -176,18 +195,61 @@ class Staging:
             yield [StagedLine(*row) for row in rows]
             last = rows[-1][0]
 
-    def planned(self, type_: str) -> Iterator[list[tuple[StagedLine, Planned]]]:
-        """The lines that change something, with what they do."""
-        last = 0
+    def planned(
+        self,
+        type_: str,
+        first: int = 0,
+        last: int = LAST_LINE,
+    ) -> Iterator[list[tuple[StagedLine, Planned]]]:
+        """The lines that change something, with what they do; from one line to another."""
+        before = first - 1
         statement = (
             "SELECT l.line, l.type, l.key, l.scope, l.identity, l.body,"
-            " p.action, p.record_id, p.version"
+            " p.action, p.record_id, p.version, p.parts"
             " FROM plan p CROSS JOIN lines l ON l.line = p.line"
-            " WHERE p.line > ? AND l.type = ? AND p.action <> ? ORDER BY p.line"
+            " WHERE p.line > ? AND p.line <= ? AND l.type = ? AND p.action <> ? ORDER BY p.line"
         )
-        while rows := _taken(self._db.execute(statement, (last, type_, UNCHANGED))):
-            yield [(StagedLine(*row[:6]), Planned(row[0], *row[6:])) for row in rows]
-            last = rows[-1][0]
+        while rows := _taken(self._db.execute(statement, (before, last, type_, UNCHANGED))):
+            yield [(StagedLine(*row[:6]), _plan(row[0], *row[6:])) for row in rows]
+            before = rows[-1][0]
+
+    def planned_records(
+        self,
+        type_: str,
+        wanted: Collection[str],
+    ) -> Iterator[tuple[str, bytes, Planned]]:
+        """Of these keys those that stand in the file: the line, and what it does."""
+        statement = (
+            "SELECT l.key, l.body, l.line, p.action, p.record_id, p.version, p.parts"
+            " FROM lines l JOIN plan p ON p.line = l.line WHERE l.type = ?"
+        )
+        for key, body, *plan in self._among(statement, type_, list(wanted), "l.key"):
+            yield key, body, _plan(*plan)
+
+    # For the rules: claims of new conditions
+
+    def add_ruled(self, rows: Sequence[tuple[int, str, str | None, bool, bytes]]) -> None:
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO ruled VALUES (?, ?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def ruled_conditions(self) -> Iterator[tuple[int, list[tuple[str, str | None, int]]]]:
+        """New conditions by id; of their claims question, concept, and whether it stands out."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS ruled_condition ON ruled (condition)")
+        rows = self._db.execute(
+            "SELECT condition, question, concept, stands_out FROM ruled ORDER BY condition",
+        )
+        for condition, own in groupby(rows, key=itemgetter(0)):
+            yield condition, [row[1:] for row in own]
+
+    def ruled_claims(self, condition: int, questions: Collection[str]) -> list[bytes]:
+        marks = ",".join("?" * len(questions))
+        rows = self._all(
+            f"SELECT body FROM ruled WHERE condition = ? AND question IN ({marks}) ORDER BY rowid",  # noqa: S608 - marks only
+            condition,
+            *questions,
+        )
+        return [body for (body,) in rows]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many lines there are of each action and type."""

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 from app.commands.changes import CHANGE_LOCK, ChangeDraft, finish_change
 from app.commands.conflicts import EFFECTS, refresh_conflicts
 from app.commands.import_claims import ClaimWriter
+from app.commands.import_conflicts import write_prepared_conflicts
 from app.commands.import_events import EventSpool
 from app.commands.import_moves import has_moved
+from app.commands.import_plan import Plan
 from app.commands.import_records import MovedError, RecordWriter
-from app.commands.import_staging import MAX_FAULTS, UPDATE, Faults, Staging
+from app.commands.import_staging import CREATE, MAX_FAULTS, UPDATE, Faults, Staging
 from app.commands.search import index_claims_of_concepts
 from app.errors import ImportRefusedError
 from app.models import Change, Citation, Claim, Condition, Import, Passage
@@ -36,7 +38,7 @@ class Applied:
 def apply_lines(
     session: Session,
     draft: ChangeDraft,
-    staging: Staging,
+    plan: Plan,
     vocabulary: Vocabulary,
     tell: Tell,
 ) -> Applied:
@@ -46,20 +48,22 @@ def apply_lines(
     the plan was made from, and ImportRefusedError for what only the written rows can show.
     """
     assert isinstance(draft.events, EventSpool)
-    _lock_conditions(session, staging)
+    staging = plan.staging
+    _lock_conditions(session, plan)
     seen = _last_change(session)
-    if has_moved(session, staging, staging.change):
+    if has_moved(session, staging, staging.change) or not plan.ids.are_free(session):
         raise MovedError
-    records = RecordWriter(session, draft, staging)
+    records = RecordWriter(session, draft, staging, plan.ids)
     records.write_concepts()
     records.write_conditions()
     documents = records.write_documents()
-    for written in ClaimWriter(session, draft, staging, vocabulary).write():
+    for written in ClaimWriter(session, draft, plan, vocabulary).write():
         tell("writing", written)
     records.finish_documents(documents)
     refuse_faults(staging.faults)
     index_claims_of_concepts(session, staging.records("concept", UPDATE))
-    _refresh(session, draft, staging, vocabulary, tell)
+    write_prepared_conflicts(session, draft.events, plan.spool, plan.conflicts)
+    _refresh(session, draft, plan, vocabulary, tell)
     if session.get_bind().dialect.name == "postgresql":
         # Taken before the last look, so that nobody commits between it and the number.
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHANGE_LOCK})
@@ -131,12 +135,14 @@ def _last_change(session: Session) -> int:
     return session.scalar(last) or 0
 
 
-def _touched(session: Session, staging: Staging) -> list[int]:
-    """The conditions whose conflicts can change, of those that are there already."""
+def _touched(session: Session, plan: Plan) -> list[int]:
+    """The conditions in the base whose conflicts can change, but for those that are ready."""
+    staging = plan.staging
     if staging.records("concept", UPDATE):
         return list(session.scalars(select(Condition.id).order_by(Condition.id)))
     found: set[int] = set()
-    for slugs in staging.conditions():
+    for changing in staging.conditions():
+        slugs = _not_ready(plan, changing)
         found |= set(session.scalars(select(Condition.id).where(Condition.slug.in_(slugs))))
     documents = staging.records("document", UPDATE)
     for first in range(0, len(documents), 500):
@@ -150,9 +156,17 @@ def _touched(session: Session, staging: Staging) -> list[int]:
     return sorted(found | set(staging.records("condition", UPDATE)))
 
 
-def _lock_conditions(session: Session, staging: Staging) -> None:
+def _not_ready(plan: Plan, slugs: list[str]) -> set[str]:
+    if not plan.are_ready:
+        return set(slugs)
+    lines = plan.staging.planned_records("condition", slugs)
+    new = {slug for slug, _, planned in lines if planned.action == CREATE}
+    return set(slugs) - (new - plan.unsettled)
+
+
+def _lock_conditions(session: Session, plan: Plan) -> None:
     """In the order of their ids, before anything is read: see the design, section 4."""
-    ids = _touched(session, staging)
+    ids = _touched(session, plan)
     for first in range(0, len(ids), 500):
         part = Condition.id.in_(ids[first : first + 500])
         session.execute(
@@ -163,11 +177,11 @@ def _lock_conditions(session: Session, staging: Staging) -> None:
 def _refresh(
     session: Session,
     draft: ChangeDraft,
-    staging: Staging,
+    plan: Plan,
     vocabulary: Vocabulary,
     tell: Tell,
 ) -> None:
-    ids = _touched(session, staging)
+    ids = _touched(session, plan)
     session.info[HIERARCHY] = concept_hierarchy(session)
     for number, id_ in enumerate(ids, start=1):
         slug = session.scalar(select(Condition.slug).where(Condition.id == id_)) or ""

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, insert, or_, select, text
 from sqlalchemy.orm import Session
 
+from app.commands.driver_rows import mark
 from app.models import Claim
 from app.queries.search import (
     FTS5,
@@ -27,6 +28,15 @@ def index_claims(session: Session, claim_ids: Collection[int]) -> None:
         batch = ids[first : first + ROWS_AT_ONCE]
         texts = claim_texts(session, batch)
         write(session, batch, {id_: claim_words(texts[id_]) for id_ in texts})
+
+
+def new_words_statement(session: Session) -> str:
+    """Inserts what claims that were not there are found by, as the driver is told it."""
+    sign = mark(session.get_bind().dialect)
+    if is_postgresql(session):
+        return f"INSERT INTO fts_claims VALUES ({sign}, CAST({sign} AS tsvector))"  # noqa: S608 - marks only
+    columns = "rowid, statement, labels, quotes"
+    return f"INSERT INTO fts_claims ({columns}) VALUES ({sign}, {sign}, {sign}, {sign})"  # noqa: S608 - marks only
 
 
 def index_claims_of_concepts(session: Session, concept_ids: Collection[int]) -> None:

@@ -85,11 +85,19 @@ def concept_hierarchy(
     kept: rules.Concepts | None = session.info.get(HIERARCHY)
     if kept is not None:
         return kept
+    return rules.Concepts(concept_edges(session, claims))
+
+
+def concept_edges(
+    session: Session,
+    claims: Sequence[rules.Claim] | None = None,
+) -> dict[str, set[str]]:
+    """The concepts directly broader than each."""
     found: dict[str, set[str]] = defaultdict(set)
     for statement in [_edges()] if claims is None else _edges_above(claims):
         for key, broader_key in session.execute(statement):
             found[key].add(broader_key)
-    return rules.Concepts(found)
+    return found
 
 
 def _edges() -> Select[*tuple[Any, ...]]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from app.text import folded
 
+# Made once: ``json.dumps`` makes one each time that it is asked for sorted keys.
+_WRITER = json.JSONEncoder(sort_keys=True)
+
 
 def claim_identity(
     *,
@@ -33,7 +36,7 @@ def claim_identity(
         "polarity": polarity,
         "scope": {part: named for part, named in scope.items() if named is not None},
     }
-    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_WRITER.encode(canonical).encode()).hexdigest()
 
 
 def _quantity(quantity: Mapping[str, Any] | None) -> list[Any] | None:

@@ -196,9 +196,13 @@ class ClaimContent(In):
             condition=self.condition,
             subject=self.subject,
             question=self.question,
-            value=self.model_dump(mode="json", include={"concept", "quantity", "words"}),
+            value={
+                "concept": self.concept,
+                "quantity": self.quantity.model_dump() if self.quantity else None,
+                "words": self.words,
+            },
             polarity=self.polarity.value,
-            scope=self.scope.model_dump(mode="json"),
+            scope=self.scope.model_dump(mode="json") if self.scope.model_fields_set else {},
         )
 
 

@@ -147,8 +147,8 @@ def answer_page(
         "data": page.data,
         "page": {"limit": page.limit, "next_cursor": page.next_cursor, "next": next_address},
         "meta": {
-            "total": page.total,
-            "total_is_exact": page.total is not None,
+            "total": page.total.number,
+            "total_is_exact": page.total.is_exact,
             "applied": page.applied,
             "as_of": reading.as_of if reading else None,
             **(meta or {}),

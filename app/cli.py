@@ -24,7 +24,7 @@ from app.main import create_app
 from app.queries.check import check_base
 from app.queries.document_check import check_document, locate_quote
 from app.server import ProblemProtocol
-from app.startup import StartupError, opened, prepare
+from app.startup import StartupError, opened, prepare, refuse_unservable
 from app.vocabulary import VocabularyFileError, load_vocabulary
 
 app = typer.Typer(
@@ -90,8 +90,7 @@ def serve() -> None:
     listening = _listen(settings)
     if on_sqlite:
         prepare(settings.database_url, settings.seed_file)
-    with opened(settings.database_url):
-        pass  # what is refused is said before the workers start
+    refuse_unservable(settings)
     config = uvicorn.Config(
         "app.main:create_app",
         factory=True,

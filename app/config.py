@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,13 +14,16 @@ ROOT = Path(__file__).parent.parent
 
 
 def _of_a_known_database(url: str) -> str:
-    try:
-        backend = make_url(url).get_backend_name()
-    except ArgumentError as error:
-        raise ValueError("it has to be a URL such as sqlite:///var/claimbase.db") from error
-    if backend not in {"sqlite", "postgresql"}:
+    if _backend(url) not in {"sqlite", "postgresql"}:
         raise ValueError("the database has to be sqlite or postgresql")
     return url
+
+
+def _backend(url: str) -> str:
+    try:
+        return make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise ValueError("it has to be a URL such as sqlite:///var/claimbase.db") from error
 
 
 def _split(given: object) -> object:
@@ -36,6 +39,14 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(_of_a_known_database)] = (
         f"sqlite:///{ROOT / 'var' / 'claimbase.db'}"
     )
+    replica_url: Annotated[
+        str | None,
+        Field(description="A PostgreSQL that follows the base: it answers who shows no key."),
+    ] = None
+    replica_max_lag: Annotated[
+        int,
+        Field(ge=0, le=1_000_000, description="Changes that its answers may be behind."),
+    ] = 0
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 1
@@ -52,6 +63,18 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Memory of each worker for public answers; 0 keeps none."),
     ] = 64_000_000
+    read_seconds: Annotated[
+        float,
+        Field(gt=0, le=3600, description="That the database may take for one read."),
+    ] = 10
+    light_reads: Annotated[
+        int,
+        Field(ge=1, le=16, description="Light reads that one worker makes at once."),
+    ] = 2
+    heavy_reads: Annotated[
+        int,
+        Field(ge=1, le=16, description="Searches, facets, groups and the like made at once."),
+    ] = 2
     max_streams: Annotated[
         int,
         Field(ge=0, le=10_000, description="Event streams that one worker holds open."),
@@ -101,6 +124,16 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"],
         Field(description="info has a line for each request that the cache did not answer."),
     ] = "warning"
+
+    @field_validator("replica_url")
+    @classmethod
+    def _of_postgresql(cls, url: str | None, info: ValidationInfo) -> str | None:
+        base = info.data.get("database_url")  # not there if it was refused
+        if url is None or base is None:
+            return url
+        if {_backend(url), _backend(base)} != {"postgresql"}:
+            raise ValueError("only a PostgreSQL has replicas: this URL and the base's have to be")
+        return url
 
 
 @cache

@@ -18,6 +18,14 @@ except ImportError:  # no wheel for this platform
 sqlite_driver: Any = _driver
 
 BUSY_TIMEOUT_MS = 5_000
+# Of PostgreSQL, unless its URL says otherwise: a server that is silent counts as away.
+DEADLINES = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
 # Versions before it can corrupt a file in WAL mode that several connections write.
 FIRST_SAFE_SQLITE = (3, 51, 3)
 
@@ -44,7 +52,10 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        deadlines = {name: value for name, value in DEADLINES.items() if name not in parsed.query}
+        return create_engine(
+            parsed, pool_pre_ping=True, hide_parameters=True, connect_args=deadlines
+        )
     engine = create_engine(parsed, module=sqlite_driver, poolclass=QueuePool, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -1,27 +1,41 @@
 """What a router function may ask for."""
 
+import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app.budgets import time_budget
 from app.commands.accounts import touch_key
 from app.db import Sessions
-from app.errors import ForbiddenError, UnauthorizedError
+from app.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
 from app.policy import POLICY
 from app.problems import too_many_requests
 from app.queries.accounts import Actor, find_actor
+from app.queries.changes import last_number
 from app.queries.health import is_writable
 from app.queries.past_reading import PastReader
 from app.rate_limits import RateLimits
+from app.replicas import Reads, ReplicaState
 from app.vocabulary import Vocabulary
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="claimbase"'}
 REFUSED_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="claimbase", error="invalid_token"'}
+CHANGE_NUMBER = re.compile(r"[0-9]{1,18}")
+AtLeast = Annotated[
+    str | None,
+    Header(
+        alias="Claimbase-Change",
+        pattern=r"^[0-9]{1,18}$",
+        description="Answer from a base that has this change, as a write answered with it: "
+        "who wrote, or was told of a write, reads it wherever the request goes.",
+    ),
+]
 
 
 async def authorise(request: Request) -> None:
@@ -86,26 +100,69 @@ def _touch(sessions: Sessions, actor: Actor) -> None:
         return
 
 
-def _read_session(request: Request) -> Iterator[Session]:
-    sessions: Sessions = request.app.state.sessions
-    with sessions.read() as session:
+@contextmanager
+def reading(
+    request: Request,
+    least: int = 0,
+    at_least: str | None = None,
+) -> Iterator[Session]:
+    """A session on a base that has the change ``least``, if it was made; often a replica.
+
+    Who shows a key is answered by the primary: it has what they wrote a moment ago. Raises
+    InvalidRequestError where the change ``at_least`` was never made.
+    """
+    needed = int(at_least or 0)
+    reads: Reads = request.app.state.reads
+    state = request.state
+    only_primary = state.actor is not None or getattr(state, "only_primary", False)
+    with reads.open(max(least, needed), only_primary=only_primary) as read:
+        state.is_behind = read.is_behind
+        if needed and needed > (last := last_number(read.session)):
+            raise _unknown_change(last)
+        yield read.session
+
+
+def _read_session(request: Request, at_least: AtLeast = None) -> Iterator[Session]:
+    as_of = request.query_params.get("as_of", "")
+    named = int(as_of) if CHANGE_NUMBER.fullmatch(as_of) else 0
+    seconds: float = request.app.state.settings.read_seconds
+    with reading(request, named, at_least) as session, time_budget(session, seconds):
         yield session
+
+
+def _unknown_change(last: int) -> InvalidRequestError:
+    detail = f"There is no change of this number yet; the last is {last}."
+    place = {"in": "header", "parameter": "Claimbase-Change", "code": "unknown_change"}
+    return InvalidRequestError(
+        "The request asks for a base with a change that this one does not have.",
+        errors=[place | {"detail": detail}],
+    )
 
 
 def _writable(request: Request) -> bool:
     sessions: Sessions = request.app.state.sessions
     # A writer's session on SQLite would wait for its turn; a reader's on PostgreSQL never writes.
     is_sqlite = sessions.read.kw["bind"].dialect.name == "sqlite"
-    with (sessions.read if is_sqlite else sessions.write)() as session:
-        return is_writable(session)
+    try:
+        with (sessions.read if is_sqlite else sessions.write)() as session:
+            return is_writable(session)
+    except DBAPIError:
+        if request.app.state.reads.replica is None:
+            raise
+        return False  # the primary is away, and the replica answers
 
 
-def _vocabulary(request: Request) -> Vocabulary:
+def _replica_state(request: Request) -> ReplicaState | None:
+    reads: Reads = request.app.state.reads
+    return reads.replica_state()
+
+
+async def _vocabulary(request: Request) -> Vocabulary:
     vocabulary: Vocabulary = request.app.state.vocabulary
     return vocabulary
 
 
-def _actor(request: Request) -> Actor | None:
+async def _actor(request: Request) -> Actor | None:
     actor: Actor | None = request.state.actor
     return actor
 
@@ -116,6 +173,8 @@ ReadSession = Annotated[Session, Depends(_read_session, scope="request")]
 CurrentVocabulary = Annotated[Vocabulary, Depends(_vocabulary)]
 # Whether a change could be written now.
 Writable = Annotated[bool, Depends(_writable)]
+# How the replica stands; None where there is none.
+ReplicaLook = Annotated[ReplicaState | None, Depends(_replica_state)]
 # Who asks; None for an anonymous reader.
 Reader = Annotated[Actor | None, Depends(_actor)]
 

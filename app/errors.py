@@ -178,6 +178,13 @@ class UnavailableError(ClaimbaseError):
     explanation = "The database is locked or away. Try again after `Retry-After` seconds."
 
 
+class TooExpensiveError(ClaimbaseError):
+    status = 503
+    code = "too-expensive"
+    title = "Too expensive"
+    explanation = "The database would take too long for this. Ask for less, or export it all."
+
+
 class StorageFullError(ClaimbaseError):
     status = 507
     code = "storage-full"

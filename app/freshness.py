@@ -10,22 +10,30 @@ import threading
 import time
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from app.db import make_engine, sqlite_driver, sqlite_path
 from app.models.changes import COMMITS_CHANNEL
 
 logger = logging.getLogger("claimbase")
+NEVER = float("-inf")
 
 
 class Freshness(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def stamp(self) -> Hashable | None: ...
-    def note_own_commit(self) -> None: ...
+
+    def has(self, change: int) -> bool:
+        """Whether the stamp of this moment, and each later one, is of a base with the change.
+
+        False where that is not known without asking the base.
+        """
+
+    def note_own_commit(self, change: int | None = None) -> None: ...
 
 
 class NeverFresh:
@@ -40,7 +48,10 @@ class NeverFresh:
     def stamp(self) -> Hashable | None:
         return None
 
-    def note_own_commit(self) -> None:
+    def has(self, change: int) -> bool:  # noqa: ARG002 - the protocol's
+        return False
+
+    def note_own_commit(self, change: int | None = None) -> None:  # noqa: ARG002 - the protocol's
         return
 
 
@@ -92,26 +103,58 @@ class SqliteFreshness:
             self.stop()
             self.start()
 
-    def note_own_commit(self) -> None:
+    def has(self, change: int) -> bool:  # noqa: ARG002 - the protocol's
+        return False
+
+    def note_own_commit(self, change: int | None = None) -> None:  # noqa: ARG002 - the protocol's
         return  # it is another connection's, and so seen
+
+
+class Known(NamedTuple):
+    """What this process knows of a primary, all of one moment.
+
+    ``position`` is one in its log: who has replayed the log until there has all that was
+    committed by then. None after a commit of this process, until the primary was asked again.
+    """
+
+    stamp: int
+    change: int
+    position: int | None
 
 
 class PostgresqlFreshness:
     """A thread that listens for the notice that every change of ours sends with its commit.
 
     A commit of this process counts at once. As a safety net for other programs the thread looks
-    each ``POLL_SECONDS`` whether any transaction has written. While it has no connection there is
-    no stamp, and after each new one all is taken for changed.
+    each ``POLL_SECONDS`` whether any transaction has written. While it has no connection, or has
+    heard nothing for ``SILENCE_SECONDS``, there is no stamp, and after each new connection all is
+    taken for changed.
     """
 
     POLL_SECONDS = 1.0
+    SILENCE_SECONDS = 4.0
+    # A snapshot is another one after every transaction that wrote, in whatever order they end.
+    # Both positions are taken after it. ``written`` may not be on disk yet, and so not on its
+    # way to a replica; what of it is no commit can stay there for many seconds.
+    LOOK = text(
+        "SELECT CAST(pg_current_snapshot() AS text) AS snapshot,"
+        " CAST(pg_current_wal_insert_lsn() - '0/0' AS bigint) AS written,"
+        " CAST(pg_current_wal_flush_lsn() - '0/0' AS bigint) AS on_disk,"
+        " coalesce((SELECT max(number) FROM changes), 0) AS change",
+    )
+    # After it every commit is on disk, also one of a program that does not wait for that.
+    SETTLED_SECONDS = 0.9
 
     def __init__(self, url: str) -> None:
         self._engine: Engine = make_engine(url)
-        self._count = 0
-        self._is_listening = False
+        self._lock = threading.Lock()
+        self._known = Known(0, 0, None)
+        self._own_commits = 0
+        self._changed_at = NEVER
+        self._heard_at = NEVER
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        self.is_away = False  # whether the last attempt to reach the primary failed
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="freshness", daemon=True)
@@ -123,11 +166,25 @@ class PostgresqlFreshness:
             self._thread.join(timeout=5)
         self._engine.dispose()
 
-    def stamp(self) -> Hashable | None:
-        return self._count if self._is_listening else None
+    def known(self) -> Known | None:
+        """None while nothing is heard of the primary."""
+        is_silent = time.monotonic() - self._heard_at > self.SILENCE_SECONDS
+        return None if is_silent else self._known
 
-    def note_own_commit(self) -> None:
-        self._count += 1
+    def stamp(self) -> Hashable | None:
+        known = self.known()
+        return None if known is None else known.stamp
+
+    def has(self, change: int) -> bool:
+        known = self.known()
+        return known is not None and known.change >= change
+
+    def note_own_commit(self, change: int | None = None) -> None:
+        with self._lock:
+            if change is not None and self._known.change >= change:
+                return  # its notice was quicker
+            self._own_commits += 1
+            self._known = self._known._replace(stamp=self._known.stamp + 1, position=None)
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -137,22 +194,40 @@ class PostgresqlFreshness:
                 logger.warning("the base is away: nothing is answered from the cache")
             except Exception:
                 logger.exception("the listener for commits failed; it is started again")
-            self._is_listening = False
-            self._ending.wait(self.POLL_SECONDS)
+            was_reached = self._heard_at != NEVER
+            self._heard_at = NEVER
+            if not was_reached:
+                self.is_away = True
+                self._ending.wait(self.POLL_SECONDS)
 
     def _listen(self) -> None:
         listening = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with listening.connect() as connection:
             connection.execute(text(f"LISTEN {COMMITS_CHANNEL}"))
             driver: Any = connection.connection.driver_connection
-            written = None
+            snapshot = None
             while not self._ending.is_set():
-                now = connection.scalar(text("SELECT pg_snapshot_xmax(pg_current_snapshot())"))
-                if now != written:
-                    written, self._count = now, self._count + 1
-                self._is_listening = True
-                for _ in driver.notifies(timeout=self.POLL_SECONDS, stop_after=1):
-                    self._count += 1
+                snapshot = self._look(connection, snapshot)
+                list(driver.notifies(timeout=self.POLL_SECONDS, stop_after=1))
+
+    def _look(self, connection: Connection, before: str | None) -> str:
+        own_commits = self._own_commits
+        snapshot, written, on_disk, change = connection.execute(self.LOOK).one()
+        now = time.monotonic()
+        with self._lock:
+            known = self._known
+            if snapshot != before:
+                self._changed_at = now
+                known = known._replace(stamp=known.stamp + 1, position=written)
+            elif known.position is None:
+                known = known._replace(position=written)
+            elif now - self._changed_at > self.SETTLED_SECONDS:
+                known = known._replace(position=min(known.position, on_disk))
+            if self._own_commits != own_commits:  # one that the snapshot may lack
+                known = known._replace(position=None)
+            self._known = known._replace(change=change)
+        self._heard_at, self.is_away = now, False
+        return str(snapshot)
 
 
 def freshness_of(url: str) -> Freshness:

@@ -15,12 +15,13 @@ from starlette_compress import CompressMiddleware, add_compress_type
 from app.config import Settings, get_settings
 from app.db import Sessions, make_engine, make_memory_engine, make_sessions
 from app.deps import authorise
-from app.freshness import NeverFresh, freshness_of
+from app.freshness import NeverFresh, PostgresqlFreshness, freshness_of
 from app.metrics import Metrics
 from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
 from app.middleware.metrics import MetricsMiddleware
 from app.middleware.rate_limits import RateLimitsMiddleware
+from app.middleware.replicas import ReplicasMiddleware
 from app.middleware.representations import RepresentationsMiddleware
 from app.middleware.response_cache import ResponseCacheMiddleware
 from app.middleware.surroundings import SurroundingsMiddleware
@@ -30,6 +31,7 @@ from app.parameters import refuse_unknown_parameters
 from app.past_bases import PastBases
 from app.problems import install_problem_handlers
 from app.rate_limits import RateLimits
+from app.replicas import Reads, Replica
 from app.routers import (
     accounts,
     changes,
@@ -52,6 +54,7 @@ from app.routers import (
 )
 from app.startup import refuse_foreign_base
 from app.streams import Streams
+from app.turns import Turns, take_turn
 from app.version import VERSION
 from app.vocabulary import load_vocabulary
 from app.writes import install_replays
@@ -99,6 +102,7 @@ CORS: Mapping[str, Any] = {
     "allow_headers": [
         "Accept",
         "Authorization",
+        "Claimbase-Change",
         "Content-Type",
         "Idempotency-Key",
         "If-Match",
@@ -109,6 +113,8 @@ CORS: Mapping[str, Any] = {
     "expose_headers": list(EXPOSED),
     "max_age": 86_400,
 }
+# Most of them wait for the one that writes.
+WRITES_AT_ONCE = 8
 
 
 def create_app(settings: Settings | None = None, *, sessions: Sessions | None = None) -> FastAPI:
@@ -121,7 +127,11 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
         openapi_url=None,  # served by a route of our own, with a tag
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
-        dependencies=[Depends(authorise), Depends(refuse_unknown_parameters)],
+        dependencies=[
+            Depends(authorise),
+            Depends(refuse_unknown_parameters),
+            Depends(take_turn, scope="function"),
+        ],
         lifespan=_check_base,
     )
     app.state.settings = settings
@@ -129,12 +139,20 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.state.sessions = sessions or make_sessions(make_engine(settings.database_url))
     app.state.past_bases = PastBases(make_memory_engine())
     app.state.streams = Streams(settings.max_streams)
+    app.state.turns = Turns(
+        light=settings.light_reads, heavy=settings.heavy_reads, writes=WRITES_AT_ONCE
+    )
     limits = RateLimits(anonymous=settings.rate_limit, account=settings.rate_limit_key)
     app.state.rate_limits = limits
     # Of sessions that are handed in nothing is known, and nothing is kept.
     is_own = sessions is None and settings.cache_bytes > 0
     app.state.freshness = freshness_of(settings.database_url) if is_own else NeverFresh()
-    app.state.metrics = Metrics(app.state.sessions)
+    app.state.reads = Reads(app.state.sessions)
+    if sessions is None and settings.replica_url is not None:
+        app.state.freshness = PostgresqlFreshness(settings.database_url)
+        replica = Replica(settings.replica_url, max_lag=settings.replica_max_lag)
+        app.state.reads = Reads(app.state.sessions, replica, app.state.freshness)
+    app.state.metrics = Metrics(app.state.sessions, app.state.reads)
     # What the policy reserves and a setting opens to everybody.
     app.state.opened = frozenset({"read_metrics"} if settings.metrics_public else ())
     install_problem_handlers(app)
@@ -145,6 +163,8 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.mount("/assets/swagger-ui", StaticFiles(directory=SWAGGER_ASSETS), name="swagger-ui")
     app.mount("/assets", StaticFiles(directory=OWN_ASSETS), name="assets")
     # The last one added is the outermost.
+    if settings.replica_url is not None:
+        app.add_middleware(ReplicasMiddleware)
     app.add_middleware(MethodsMiddleware, routes=app.routes)
     for media_type in UNUSUAL_TYPES:
         add_compress_type(media_type)
@@ -174,8 +194,8 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
 
 @asynccontextmanager
 async def _check_base(app: FastAPI) -> AsyncIterator[None]:
-    with app.state.sessions.read() as session:
-        refuse_foreign_base(session, app.state.vocabulary)
+    with app.state.reads.open() as read:
+        refuse_foreign_base(read.session, app.state.vocabulary)
     app.openapi()  # made now, not by the first request that needs it
     app.state.freshness.start()
     yield

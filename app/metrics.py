@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import Sessions
 from app.queries.gauges import Gauges, read_gauges
+from app.replicas import Reads
 from app.version import VERSION
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -36,7 +37,7 @@ class CacheCounts:
 
 
 class Metrics:
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, reads: Reads) -> None:
         self.cache = CacheCounts()
         self._pid = str(os.getpid())
         self._registry = CollectorRegistry(auto_describe=False)
@@ -61,6 +62,8 @@ class Metrics:
         )
         self._registry.register(_OfTheCache(self._pid, self.cache))
         self._registry.register(_OfTheBase(sessions))
+        if reads.replica is not None:
+            self._registry.register(_OfTheReplica(self._pid, reads))
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """``route`` is a template; ``seconds`` until the answer began."""
@@ -135,3 +138,30 @@ class _OfTheBase(Collector):
                     self._gauges = None
                 self._read_at = now
             return self._gauges
+
+
+class _OfTheReplica(Collector):
+    """Asked for each scrape: it is two small statements."""
+
+    def __init__(self, pid: str, reads: Reads) -> None:
+        self._pid = pid
+        self._reads = reads
+
+    def collect(self) -> Iterable[Metric]:
+        reads = CounterMetricFamily(
+            "claimbase_reads",
+            "Reads that were not answered from the cache, by the base that was chosen.",
+            labels=("pid", "base"),
+        )
+        for base in ("primary", "replica", "replica_failed"):
+            reads.add_metric((self._pid, base), self._reads.counts[base])
+        yield reads
+        state = self._reads.replica_state()
+        if state is None:
+            return
+        up = GaugeMetricFamily("claimbase_replica_up", "Whether the replica answers and follows.")
+        up.add_metric((), state.state != "away")
+        yield up
+        if state.behind is not None:
+            words = "Changes that the replica lacks."
+            yield GaugeMetricFamily("claimbase_replica_behind", words, value=state.behind)

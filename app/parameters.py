@@ -15,7 +15,7 @@ from app.problems import MAX_ERRORS, did_you_mean
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}")
 
 
-def refuse_unknown_parameters(request: Request) -> None:
+async def refuse_unknown_parameters(request: Request) -> None:
     """A dependency of the whole application. Raises InvalidRequestError."""
     known = _known_parameters(request.app, request.scope["route"].path, request.method)
     if known is None:

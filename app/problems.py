@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -171,6 +171,12 @@ async def _from_database(request: Request, error: Exception) -> Response:
     if is_read_only(error):
         problem = UnavailableError(
             "The database is read-only: it answers, and takes no changes.",
+            headers={"Retry-After": str(READ_ONLY_RETRY_AFTER_SECONDS)},
+        )
+        return answer_problem(problem, _request_id(request))
+    if type(error) is DatabaseError:  # of a damaged file; what is a fault of ours has a class
+        problem = UnavailableError(
+            "The database is damaged, or is none: it has to be restored from a backup.",
             headers={"Retry-After": str(READ_ONLY_RETRY_AFTER_SECONDS)},
         )
         return answer_problem(problem, _request_id(request))

@@ -1,23 +1,27 @@
 """From settings to a base that can be served: made, migrated, seeded, and checked."""
 
+import logging
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.commands.search import index_claims
 from app.commands.seed import is_loaded, load_seed, lock_seed, seed_digest
 from app.commands.seed_reports import SeedReport
-from app.config import ROOT
+from app.config import ROOT, Settings
 from app.db import (
+    BUSY_TIMEOUT_MS,
     Sessions,
     create_sqlite_file,
     make_engine,
@@ -28,12 +32,19 @@ from app.db import (
 )
 from app.queries.search import unindexed_claims
 from app.queries.vocabulary import stored_vocabulary_digest
+from app.replicas import Replica
 from app.schemas.seed_checks import read_seed
 from app.vocabulary import Vocabulary, load_vocabulary
+
+logger = logging.getLogger("claimbase")
 
 
 class StartupError(Exception):
     """Why the service cannot start, in one sentence that says what to do."""
+
+
+class UnreachableError(StartupError):
+    """The database server cannot be asked."""
 
 
 def open_database(url: str) -> Engine:
@@ -41,6 +52,7 @@ def open_database(url: str) -> Engine:
     path = sqlite_path(url)
     try:
         if path is not None:
+            _refuse_what_is_no_base(path)
             create_sqlite_file(url)
         engine = make_engine(url)
         with engine.connect() as connection:
@@ -50,8 +62,40 @@ def open_database(url: str) -> Engine:
     except (sqlite_driver.Error, sqlite3.Error) as error:
         raise StartupError(f"The file {path} cannot be used as a database: {error}.") from error
     except DatabaseError as error:
-        raise StartupError(f"The database cannot be reached: {_reason(error)}.") from error
+        raise UnreachableError(f"The database cannot be reached: {_reason(error)}.") from error
     return engine
+
+
+def _refuse_what_is_no_base(path: Path) -> None:
+    """A new base is made where there is nothing, never over what is left of something."""
+    log = path.with_name(f"{path.name}-wal")
+    if not path.exists():
+        if log.exists() and log.stat().st_size:
+            raise StartupError(
+                f"There is no {path}, but {log.name} is there: put the base back, or remove that.",
+            )
+        return
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while path.is_file() and not path.stat().st_size:  # another process may just have made it
+        if time.monotonic() > give_up_at:
+            raise StartupError(
+                f"The file {path} is empty, which no base is: restore a backup, or remove it.",
+            )
+        time.sleep(0.05)
+    if _is_of_another_application(path):
+        raise StartupError(f"The file {path} is a database of another application.")
+
+
+def _is_of_another_application(path: Path) -> bool:
+    """Asked before WAL is set, which would change the file."""
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    try:
+        with closing(sqlite_driver.connect(address, uri=True)) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in rows}
+    except sqlite_driver.Error:
+        return False  # whoever opens it next says what is wrong
+    return bool(tables) and "alembic_version" not in tables
 
 
 def _reason(error: DatabaseError) -> str:
@@ -76,6 +120,35 @@ def opened(url: str) -> Iterator[Sessions]:
         engine.dispose()
 
 
+def refuse_unservable(settings: Settings) -> None:
+    """What would be refused by each worker, before they start. Raises StartupError.
+
+    A replica that is away is no reason, nor is a primary that is away beside a replica.
+    """
+    try:
+        with opened(settings.database_url) as sessions:
+            if settings.replica_url is not None:
+                _refuse_foreign_replica(sessions, settings.replica_url)
+    except UnreachableError:
+        if settings.replica_url is None:
+            raise
+        with opened(settings.replica_url):
+            logger.warning("the primary is away: only the replica answers")
+
+
+def _refuse_foreign_replica(primary: Sessions, url: str) -> None:
+    replica = Replica(url, max_lag=0)
+    try:
+        follows = replica.follows(primary)
+    except OperationalError:
+        logger.warning("the replica is away: the primary answers")
+        return
+    finally:
+        replica.dispose()
+    if not follows:
+        raise StartupError("CLAIMBASE_REPLICA_URL is not a replica of CLAIMBASE_DATABASE_URL.")
+
+
 def migrate(engine: Engine) -> None:
     """Bring the schema to this release's, in one transaction."""
     with writing(engine).begin() as connection:
@@ -87,6 +160,8 @@ def migrate(engine: Engine) -> None:
             raise StartupError(
                 "The database was made by a newer release of Claimbase: start that release.",
             )
+        if current is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+            raise StartupError("The database holds the tables of another application.")
         command.upgrade(config, "head")
 
 

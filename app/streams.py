@@ -7,7 +7,7 @@ import anyio
 from fastapi import Request
 from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
 
-from app.db import Sessions
+from app.deps import reading
 from app.errors import UnavailableError
 from app.exports.changes import write_messages
 from app.queries.accounts import Actor
@@ -53,16 +53,15 @@ class Streams:
 
 
 async def _follow(request: Request, after: int, reader: Actor | None) -> AsyncIterator[bytes]:
-    sessions: Sessions = request.app.state.sessions
     is_stopping: Callable[[], bool] = request.scope.get("claimbase.is_stopping", lambda: False)
     is_wanted: Callable[[], bool] = request.scope.get("claimbase.body_is_wanted", lambda: True)
     began = said = time.monotonic()
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     while is_wanted() and not is_stopping():
-        last = await run_in_threadpool(_last, sessions)
+        last = await run_in_threadpool(_last, request)
         while after < last and not is_stopping():
             upto = min(last, after + CHANGES_AT_ONCE)
-            async for piece in iterate_in_threadpool(_messages(sessions, after, upto, reader)):
+            async for piece in iterate_in_threadpool(_messages(request, after, upto, reader)):
                 yield piece
             after, said = upto, time.monotonic()
         if reader is not None and time.monotonic() - began > SIGNED_IN_SECONDS:
@@ -73,18 +72,18 @@ async def _follow(request: Request, after: int, reader: Actor | None) -> AsyncIt
         await anyio.sleep(POLL_SECONDS)
 
 
-def _last(sessions: Sessions) -> int:
-    with sessions.read() as session:
+def _last(request: Request) -> int:
+    with reading(request) as session:
         return last_number(session)
 
 
 def _messages(
-    sessions: Sessions,
+    request: Request,
     after: int,
     upto: int,
     reader: Actor | None,
 ) -> Iterator[bytes]:
     """Numbers have no gaps, so that these are all the changes up to one."""
-    with sessions.read() as session:
+    with reading(request, upto) as session:
         changes = changes_after(session, after, upto - after)
         yield from write_messages(session, changes, reader)

@@ -77,6 +77,7 @@ class Write:
     dry_run: bool
     idempotency_key: str | None
     digest: str
+    change: int | None = None  # the number of what was written
 
     def draft(self, action: str, reason: str) -> ChangeDraft:
         return ChangeDraft("person", self.actor.account, action, reason, self.actor.key_id)
@@ -93,7 +94,7 @@ class Write:
 
         With ``location`` the record is new: 201, unless ``status`` says otherwise.
         """
-        number = finish_change(self.session, draft)
+        number = self.change = finish_change(self.session, draft)
         record = read()
         if self.dry_run:
             if location is not None and "id" in record:
@@ -115,7 +116,7 @@ class Write:
 
     def answer_once(self, draft: ChangeDraft, shown: Record) -> Response:
         """Finish the change and show what is stored nowhere, and so cannot be shown again."""
-        finish_change(self.session, draft)
+        self.change = finish_change(self.session, draft)
         if self.dry_run:
             body = {"dry_run": True, "record": {}, "conflicts": effects(draft)}
             return Response(to_json(body), headers=PRIVATE, media_type=JSON)
@@ -215,7 +216,7 @@ def _write(
     if idempotency_key is not None and not dry_run:
         answer_again(sessions, actor, idempotency_key, digest)
     with sessions.write() as session, session.begin() as transaction:
-        yield Write(
+        write = Write(
             session=session,
             actor=actor,
             vocabulary=request.app.state.vocabulary,
@@ -224,9 +225,11 @@ def _write(
             idempotency_key=idempotency_key,
             digest=digest,
         )
+        yield write
         if dry_run:
             transaction.rollback()
-    request.app.state.freshness.note_own_commit()
+    if not dry_run:
+        request.app.state.freshness.note_own_commit(write.change)
 
 
 def answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:

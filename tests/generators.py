@@ -27,6 +27,7 @@ from app.commands.seed_reports import SeedReport
 from app.commands.vocabularies import store_vocabulary
 from app.db import Sessions, make_sessions
 from app.models import Citation, Claim, Condition, Document, Passage
+from app.replicas import Reads
 from app.schemas.seed_checks import read_seed
 from app.vocabulary import ClaimStatus, DocumentStatus, Verification, load_vocabulary
 from tests.apps import make_app
@@ -191,11 +192,12 @@ def serving(base: Base, plan: Plan) -> Iterator[TestClient]:
     with rolled_back(base.engine) as sessions:
         with sessions.write.begin() as session:
             write_plan(session, plan)
-        base.client.app.state.sessions = sessions  # type: ignore[attr-defined]  # FastAPI's
+        state = base.client.app.state  # type: ignore[attr-defined]  # FastAPI's
+        state.sessions, state.reads = sessions, Reads(sessions)
         try:
             yield base.client
         finally:
-            base.client.app.state.sessions = base.sessions  # type: ignore[attr-defined]
+            state.sessions, state.reads = base.sessions, Reads(base.sessions)
 
 
 def write_plan(session: Session, plan: Plan) -> None:

@@ -35,19 +35,27 @@ def _free_port() -> int:
         return port
 
 
+def words_of_postgres() -> list[str]:
+    """What a command of the server begins with: as root it is run as the user postgres."""
+    return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+
+
+def given_to_postgres(folder: Path) -> None:
+    """The folder belongs to who runs the server."""
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+
+
 @contextmanager
 def running_server() -> Iterator[str]:
     """The URL of a new server with a superuser and without a password, on loopback only."""
     binaries = find_binaries()
-    is_root = os.geteuid() == 0
-    as_postgres = ["runuser", "-u", "postgres", "--"] if is_root else []
     folder = Path(tempfile.mkdtemp(prefix="claimbase-pg-"))
-    if is_root:
-        shutil.chown(folder, "postgres", "postgres")
+    given_to_postgres(folder)
     data, port = folder / "data", _free_port()
 
     def run(*words: str | Path) -> None:
-        command = [*as_postgres, *map(str, words)]
+        command = [*words_of_postgres(), *map(str, words)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603
 
     try:

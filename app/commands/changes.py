@@ -1,27 +1,45 @@
 """One change per command: what it did to which records, numbered when it is complete."""
 
+import json
+from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
+from app.commands.counts import join_counts
+from app.commands.driver_rows import DriverRows, write_driver_rows
 from app.models import Change, Revision
 from app.models.base import utc_now
 from app.models.changes import COMMITS_CHANNEL
-from app.queries.chain import FIRST_DIGEST, change_content, change_digest, event_content
-from app.queries.kinds import KINDS
-from app.queries.records import (
-    stamp,
+from app.queries.chain import (
+    FIRST_DIGEST,
+    canonical,
+    canonical_event,
+    change_content,
+    digest_of_written,
 )
+from app.queries.kinds import KINDS
+from app.queries.records import stamp
 
 # Any number, the same for every process: it orders commits on PostgreSQL.
 CHANGE_LOCK = 4_817_002
 ROWS_AT_ONCE = 500
 ItemT = TypeVar("ItemT")
+REVISION_COLUMNS = (
+    "record_type",
+    "record_id",
+    "version",
+    "change",
+    "event",
+    "condition_id",
+    "action",
+    "snapshot",
+)
 
 
 @dataclass(slots=True)
@@ -34,12 +52,46 @@ class Event:
     condition_id: int | None = None
 
 
+class WrittenEvent(NamedTuple):
+    """An event with its snapshot in the two ways in which it is needed.
+
+    ``stored`` is what the revision keeps, ``digested`` the same in canonical form.
+    """
+
+    record_type: str
+    record_id: int
+    version: int
+    action: str
+    condition_id: int | None
+    stored: str
+    digested: bytes
+
+
+def written_event(event: Event) -> WrittenEvent:
+    return WrittenEvent(
+        event.record_type,
+        event.record_id,
+        event.version,
+        event.action,
+        event.condition_id,
+        json.dumps(event.snapshot),
+        canonical(event.snapshot),
+    )
+
+
+class EventLog(MutableSequence[Event]):
+    """The events of a change that are too many to be a list."""
+
+    @abstractmethod
+    def written(self) -> Iterator[WrittenEvent]:
+        """All events in their order; they are walked over more than once."""
+
+
 @dataclass(slots=True)
 class ChangeDraft:
     """A change in the making. Nothing of it is stored before ``finish_change``.
 
-    ``events`` is a list, or for very many of them anything that is appended to and walked
-    over more than once.
+    ``events`` is a list, or an EventLog.
     """
 
     origin: str  # seed, person, import, system
@@ -76,22 +128,44 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
         action=draft.action,
         reason=draft.reason,
     )
-    digest = change_digest(last.digest if last else FIRST_DIGEST, content, _numbered(draft))
+    written = _all_written(draft)
+    former = last.digest if last else FIRST_DIGEST
+    digest = digest_of_written(former, content, _canonical(written()))
     session.execute(insert(Change), content | {"at": at, "digest": digest})
-    _end_former_versions(session, draft.events, number)
-    for events in _batches(_numbered(draft)):
-        rows = [event | {"change": number, "until_change": None} for event in events]
-        session.execute(insert(Revision), rows)
+    _end_former_versions(session, written(), number)
+    revisions = DriverRows.of(session, Revision, REVISION_COLUMNS)
+    for batch in _batches(enumerate(written(), start=1)):
+        rows = [
+            (e.record_type, e.record_id, e.version, number, n, e.condition_id, e.action, e.stored)
+            for n, e in batch
+        ]
+        write_driver_rows(session, revisions.statement, rows)
+    join_counts(session, number, len(draft.events))
     if session.get_bind().dialect.name == "postgresql":
         notice = {"channel": COMMITS_CHANNEL, "number": str(number)}
         session.execute(text("SELECT pg_notify(:channel, :number)"), notice)
     return number
 
 
-def _numbered(draft: ChangeDraft) -> Iterator[dict[str, Any]]:
-    for number, event in enumerate(draft.events, start=1):
-        parts = {name: getattr(event, name) for name in Event.__slots__}
-        yield event_content(event=number, **parts)
+def _all_written(draft: ChangeDraft) -> Callable[[], Iterator[WrittenEvent]]:
+    """What walks over the events, each written once however often it is called."""
+    if isinstance(draft.events, EventLog):
+        return draft.events.written
+    events = [written_event(event) for event in draft.events]
+    return events.__iter__
+
+
+def _canonical(events: Iterable[WrittenEvent]) -> Iterator[bytes]:
+    for number, event in enumerate(events, start=1):
+        yield canonical_event(
+            event=number,
+            record_type=event.record_type,
+            record_id=event.record_id,
+            version=event.version,
+            condition_id=event.condition_id,
+            action=event.action,
+            snapshot=event.digested,
+        )
 
 
 def _batches(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
@@ -100,7 +174,11 @@ def _batches(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
         yield batch
 
 
-def _end_former_versions(session: Session, events: Iterable[Event], number: int) -> None:
+def _end_former_versions(
+    session: Session,
+    events: Iterable[WrittenEvent],
+    number: int,
+) -> None:
     for batch in _batches(event for event in events if event.version > 1):
         changed: dict[str, list[int]] = defaultdict(list)
         for event in batch:

@@ -19,6 +19,7 @@ from app.metrics import CacheCounts
 from app.middleware.surroundings import REQUEST_ID
 
 OK = 200
+LONGEST_NUMBER = 19
 # Not kept, or not part of the 304.
 OWN_OF_EACH = b"x-request-id"
 NOT_IN_304 = (b"content-length", b"content-type", b"content-encoding")
@@ -31,6 +32,7 @@ LOOKED_AT = {
     b"origin",
     b"authorization",
     b"last-event-id",
+    b"claimbase-change",
 }
 # A number of 128 bits that nobody else has, without asking the system for each request.
 OF_THIS_PROCESS = os.urandom(10).hex().encode()
@@ -60,6 +62,7 @@ class Asked(NamedTuple):
     request_id: bytes = b""
     has_origin: bool = False
     bypasses: bool = False
+    least: bytes = b""
 
 
 class ResponseCacheMiddleware:
@@ -86,7 +89,9 @@ class ResponseCacheMiddleware:
             await self.app(scope, receive, send)
             return
         asked = _asked(scope["headers"])
-        stamp = None if asked.bypasses else self._current_stamp()
+        # What is asked for at least comes first: it holds for every later stamp.
+        bypasses = asked.bypasses or (asked.least and not self._has(asked.least))
+        stamp = None if bypasses else self._current_stamp()
         if stamp is None:
             await self.app(scope, receive, send)
             return
@@ -114,6 +119,9 @@ class ResponseCacheMiddleware:
         self._kept.move_to_end(key)
         self._counts.hits += 1
         await _answer(kept, asked, send)
+
+    def _has(self, least: bytes) -> bool:
+        return len(least) < LONGEST_NUMBER and least.isdigit() and self._freshness.has(int(least))
 
     def _current_stamp(self) -> Hashable | None:
         stamp = self._freshness.stamp()
@@ -180,7 +188,7 @@ class ResponseCacheMiddleware:
 
 
 def _asked(headers: Headers) -> Asked:
-    host = accept = encoding = known = request_id = b""
+    host = accept = encoding = known = request_id = least = b""
     has_origin = bypasses = False
     for name, value in headers:
         if name not in LOOKED_AT:
@@ -197,9 +205,11 @@ def _asked(headers: Headers) -> Asked:
             request_id = value
         elif name == b"origin":
             has_origin = True
+        elif name == b"claimbase-change":
+            bypasses, least = bypasses or bool(least), value
         else:
             bypasses = True
-    return Asked(host, accept, encoding, known, request_id, has_origin, bypasses)
+    return Asked(host, accept, encoding, known, request_id, has_origin, bypasses, least)
 
 
 async def _answer(kept: Kept, asked: Asked, send: Send) -> None:

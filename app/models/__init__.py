@@ -4,6 +4,7 @@ from app.models.accounts import Account, ApiKey
 from app.models.base import Model
 from app.models.changes import Change, Revision
 from app.models.citations import Citation
+from app.models.claim_counts import ClaimCount
 from app.models.claims import Claim
 from app.models.concepts import Concept, ConceptBroader, ConceptSynonym, ConceptXref
 from app.models.conditions import Condition, ConditionAlias, ConditionXref
@@ -20,6 +21,7 @@ __all__ = [
     "Change",
     "Citation",
     "Claim",
+    "ClaimCount",
     "Concept",
     "ConceptBroader",
     "ConceptSynonym",

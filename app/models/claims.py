@@ -1,13 +1,30 @@
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import IntPK, Key, Model
 from app.models.citations import Citation
-from app.vocabulary import ClaimStatus, Polarity, Severity
+from app.vocabulary import ClaimStatus, Polarity, ScopePart, Severity
 
 LIVE_CLAUSE = text("status IN ('draft', 'in_review', 'published')")
+
+
+def _where(clause: str) -> dict[str, Any]:
+    """The condition of a partial index, in both dialects."""
+    return {"sqlite_where": text(clause), "postgresql_where": text(clause)}
+
+
+def _public(*columns: str) -> Index:
+    """For lists of what is published, in the order of ids among equals."""
+    name = f"ix_claims_public_{'_'.join(columns)}"
+    return Index(name, *columns, "id", **_where("status = 'published'"))
+
+
+def _named(column: str) -> Index:
+    """For the few claims that have a value there."""
+    return Index(f"ix_claims_{column}", column, **_where(f"{column} IS NOT NULL"))
 
 
 class Claim(Model):
@@ -31,7 +48,18 @@ class Claim(Model):
             postgresql_where=LIVE_CLAUSE,
         ),
         Index("ix_claims_condition_id_status", "condition_id", "status"),
-        Index("ix_claims_status_type_conflict", "status", "type", "conflict", "id"),
+        _public("type", "conflict"),
+        _public("type"),
+        _public("question"),
+        _public("condition_id", "type", "conflict"),
+        _public("conflict"),
+        _public("severity"),
+        _public("created_at"),
+        _public("updated_at"),
+        _public("passage_count"),
+        _public("document_count"),
+        Index("ix_claims_unpublished", "status", "id", **_where("status <> 'published'")),
+        *(_named(f"{part}_id") for part in ScopePart),
         CheckConstraint("version > 0", name="version_positive"),
         CheckConstraint(
             "(CASE WHEN concept_id IS NULL THEN 0 ELSE 1 END"
@@ -45,7 +73,7 @@ class Claim(Model):
     key: Mapped[Key] = mapped_column(unique=True)
     condition_id: Mapped[int] = mapped_column(ForeignKey("conditions.id"))
     subject_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"), index=True)
-    question: Mapped[str] = mapped_column(String(80), index=True)
+    question: Mapped[str] = mapped_column(String(80))
     type: Mapped[str] = mapped_column(String(80))
     statement: Mapped[str] = mapped_column(Text)
     concept_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"), index=True)

@@ -22,6 +22,7 @@ from app.queries.audit import (
     audit_versions,
 )
 from app.queries.computed import compute_rows
+from app.queries.counts import count_faults
 from app.queries.search import index_faults
 from app.vocabulary import Severity, Verification, Vocabulary
 
@@ -40,6 +41,7 @@ def check_base(session: Session, vocabulary: Vocabulary, say: Say) -> list[str]:
         *audit_texts(session),
         *_span_faults(session),
         *index_faults(session),
+        *count_faults(session),
     ]
     claims = session.scalar(select(func.count()).select_from(Claim))
     counted = Counter[str]()

@@ -1,20 +1,28 @@
 """Lists of claims: pages in an order, facets beside them, groups instead of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import case, distinct, func, select
+from sqlalchemy import Select, case, distinct, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidRequestError
 from app.models import Claim
 from app.queries.claims import claim_bodies
+from app.queries.counts import CAP, DIMENSIONS, by_dimensions, count_claims, find_counts
 from app.queries.fields import FIELDS
 from app.queries.filters import compile_filters
-from app.queries.pages import Listing, Order, Page, PageAt, as_applied, count_rows, read_slice
+from app.queries.pages import Listing, Order, Page, PageAt, as_applied, read_slice
 from app.queries.records import Record
-from app.queries.search import asked_words, find_claims, search_record, with_highlights
+from app.queries.search import (
+    asked_words,
+    find_claims,
+    first_beyond,
+    search_record,
+    with_highlights,
+)
 from app.queries.view import View
 from app.vocabulary import Severity
 
@@ -27,23 +35,50 @@ SHAPE = {"facet", "fields", "count", "limit", "cursor", "group_by", "format"}
 
 
 class Found(NamedTuple):
+    """``is_capped``: more claims fit than are ranked."""
+
     page: Page
     facets: Record | None
+    is_capped: bool
 
 
 def list_claims(session: Session, asked: Mapping[str, Any], view: View, at: PageAt) -> Found:
     """A page of the public claims that fit, and the facets that were asked for."""
+    view = _ranked(session, asked, view)
     clauses = compile_filters(session, asked, view)
     bound = {name: value for name, value in asked.items() if name not in SHAPE}
     listing = Listing("/claims", bound, Claim.id, claim_order(session, asked, view))
-    counted = asked.get("count") != "none"
-    found = read_slice(session, listing, clauses, at, count=counted)
+    total = count_claims(session, asked, view, clauses)
+    if view.ranked_to is not None:
+        total = total._replace(is_exact=False)
+    found = read_slice(session, listing, clauses, at, total=total)
     claims = claim_bodies(session, found.ids, view)
     claims = with_highlights(session, claims, asked_words(asked))
     facets = None
     if asked.get("facet"):
         facets = {name: _facet(session, asked, view, name) for name in asked["facet"]}
-    return Found(Page.of(found, claims, at, bound), facets)
+    page = Page.of(found, claims, at, bound)
+    return Found(page, facets, is_capped=view.ranked_to is not None)
+
+
+def _ranked(session: Session, asked: Mapping[str, Any], view: View) -> View:
+    """The view with which no more claims are ranked than can be in a bounded time.
+
+    Where more than ``CAP`` fit, the first ones by id are what is ranked, listed and counted.
+    """
+    words = asked_words(asked)
+    is_by_relevance = asked.get("sort", "relevance").removeprefix("-") == "relevance"
+    if words is None or not words.wanted or not is_by_relevance or view.excludes:
+        return view
+    last = first_beyond(session, words, CAP)
+    if last is None:
+        return view
+    if asked.keys() - SHAPE - {"q", "sort", "concept_narrower"}:
+        clauses = compile_filters(session, asked, view)
+        statement = select(Claim.id).where(*clauses).order_by(Claim.id).offset(CAP).limit(1)
+        last = session.scalar(statement)
+    # That one is the first that is too many.
+    return view if last is None else replace(view, ranked_to=last - 1)
 
 
 def only_fields(claims: Sequence[Record], fields: Sequence[str]) -> list[Record]:
@@ -78,8 +113,7 @@ def claim_order(session: Session, asked: Mapping[str, Any], view: View) -> tuple
 
 def _facet(session: Session, asked: Mapping[str, Any], view: View, name: str) -> Record:
     """The values of one field among the claims that fit without this field's own filter."""
-    clauses = compile_filters(session, asked, view, without=name)
-    counts = _value_counts(session, clauses, view, name)
+    counts = _value_counts(session, asked, view, name)
     own = {**(asked.get("filter") or {}), **asked}.get(name)
     wanted = [] if own is None else own if isinstance(own, list) else [own]
     selected = {_written(_plain(v)) for v in FIELDS[name].selected(session, view, wanted)}
@@ -95,28 +129,44 @@ def _facet(session: Session, asked: Mapping[str, Any], view: View, name: str) ->
 
 def _value_counts(
     session: Session,
-    clauses: Sequence[Any],
+    asked: Mapping[str, Any],
     view: View,
     name: str,
 ) -> list[tuple[Any, int]]:
     """Each value with its number of claims, the commonest first; None where there is none."""
-    known = FIELDS[name].values(view).subquery()
-    number = func.count(distinct(Claim.id))
-    shown, apart = _value_of(name, known)
-    rows = session.execute(
-        select(shown, number)
-        .select_from(Claim)
-        .outerjoin(known, known.c.claim_id == Claim.id)
-        .where(*clauses)
-        .group_by(apart),
-    )
+    rows: Iterable[Any]
+    counters = find_counts(session, asked, view, without=name) if name in DIMENSIONS else None
+    if counters is not None:
+        rows = ((value, count) for (value,), count in by_dimensions(counters, [name]).items())
+    else:
+        clauses = compile_filters(session, asked, view, without=name)
+        rows = session.execute(_counted(clauses, view, name)).all()
     counts = [(_plain(value), count) for value, count in rows]
     return sorted(counts, key=lambda pair: (-pair[1], _rank(pair[0])))
 
 
-def _value_of(name: str, known: Any) -> tuple[Any, Any]:
+def _counted(clauses: Sequence[Any], view: View, name: str) -> Select[*tuple[Any, ...]]:
+    field = FIELDS[name]
+    values = field.values(view)
+    if field.is_single:
+        # Each claim once, so that no claim has to be told from another.
+        shown, apart = _value_of(name, values.selected_columns)
+        counted = values.with_only_columns(shown, func.count(), maintain_column_froms=True)
+        return cast("Select[*tuple[Any, ...]]", counted.where(*clauses).group_by(apart))
+    known = values.subquery()
+    shown, apart = _value_of(name, known.c)
+    return (
+        select(shown, func.count(distinct(Claim.id)))
+        .select_from(Claim)
+        .outerjoin(known, known.c.claim_id == Claim.id)
+        .where(*clauses)
+        .group_by(apart)
+    )
+
+
+def _value_of(name: str, columns: Any) -> tuple[Any, Any]:
     """What is shown of a value, and what tells it from others: one filter finds all of it."""
-    value = known.c.value
+    value = columns.value
     return (func.min(value), func.lower(value)) if FIELDS[name].caseless else (value, value)
 
 
@@ -158,16 +208,14 @@ def group_claims(
     10,000 groups are refused.
     """
     _refuse_for_groups(asked)
-    clauses = compile_filters(session, asked, view)
-    known = {name: FIELDS[name].values(view).subquery(name) for name in names}
-    values = [_value_of(name, known[name]) for name in names]
-    columns = [shown for shown, _ in values]
-    statement = select(*columns, func.count(distinct(Claim.id))).select_from(Claim)
-    for table in known.values():
-        statement = statement.outerjoin(table, table.c.claim_id == Claim.id)
-    statement = statement.where(*clauses).group_by(*(apart for _, apart in values))
-    statement = statement.limit(MAX_GROUPS + 1)
-    rows = session.execute(statement).all()
+    counters = find_counts(session, asked, view) if {*names} <= {*DIMENSIONS} else None
+    if counters is not None:
+        total = sum(counters.values())
+        rows = [(*key, number) for key, number in by_dimensions(counters, names).items()]
+    else:
+        clauses = compile_filters(session, asked, view)
+        total = session.execute(select(func.count(Claim.id)).where(*clauses)).scalar_one()
+        rows = [tuple(row) for row in session.execute(_grouped(clauses, view, names))]
     if len(rows) > MAX_GROUPS:
         raise InvalidRequestError(
             f"There are more than {MAX_GROUPS:,} groups: narrow the filters, or group by less.",
@@ -182,7 +230,7 @@ def group_claims(
         "meta": {
             "group_by": list(names),
             "groups": len(groups),
-            "total": count_rows(session, Claim.id, clauses),
+            "total": total,
             "total_is_exact": True,
             "applied": as_applied(
                 {name: value for name, value in asked.items() if name not in SHAPE},
@@ -190,3 +238,14 @@ def group_claims(
             "search": search_record(asked),
         },
     }
+
+
+def _grouped(clauses: Sequence[Any], view: View, names: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    known = {name: FIELDS[name].values(view).subquery(name) for name in names}
+    values = [_value_of(name, known[name].c) for name in names]
+    columns = [shown for shown, _ in values]
+    statement = select(*columns, func.count(distinct(Claim.id))).select_from(Claim)
+    for table in known.values():
+        statement = statement.outerjoin(table, table.c.claim_id == Claim.id)
+    statement = statement.where(*clauses).group_by(*(apart for _, apart in values))
+    return statement.limit(MAX_GROUPS + 1)

@@ -14,6 +14,7 @@ from app.models import Change, Citation, Claim, Concept, Condition, Conflict, Co
 from app.queries.claim_lists import SHAPE, claim_order
 from app.queries.claims import claim_bodies, included_conflicts
 from app.queries.conflicts import FLAGGED, conflict_records
+from app.queries.counts import UNCOUNTED
 from app.queries.filters import compile_filters
 from app.queries.pages import Listing, Order, PageAt, as_applied, read_slice
 from app.queries.records import Record, concept_records, condition_records, document_records
@@ -153,7 +154,9 @@ class ClaimStream:
         listing = Listing("export", {}, column, order)
         cursor = None
         while True:
-            found = read_slice(self.session, listing, clauses, PageAt(BATCH, cursor), count=False)
+            found = read_slice(
+                self.session, listing, clauses, PageAt(BATCH, cursor), total=UNCOUNTED
+            )
             if found.ids:
                 yield found.ids
             cursor = found.next_cursor

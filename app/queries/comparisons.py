@@ -10,9 +10,8 @@ from app.identifiers import Prefix, number_of
 from app.models import Claim
 from app.queries.claims import claim_bodies
 from app.queries.conditions import conflicts_of
-from app.queries.filters import visible_claims
 from app.queries.records import Record, document_records
-from app.queries.view import View
+from app.queries.view import View, visible_claims
 from app.vocabulary import QuestionRow, Severity, Vocabulary
 
 MAX_CLAIMS = 5_000

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
 from app.models import Claim, Concept, ConceptBroader, ConceptSynonym, ConceptXref
-from app.queries.filters import visible_claims
 from app.queries.moments import Moment, records_at, records_naming
 from app.queries.names import begins_a_word, concept_ids, nearest_names, with_narrower
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, concept_records
+from app.queries.view import visible_claims
 from app.vocabulary import ClaimStatus
 
 

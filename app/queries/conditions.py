@@ -19,11 +19,10 @@ from app.models import (
 )
 from app.queries.claims import claim_bodies
 from app.queries.conflicts import FLAGGED, conflict_records
-from app.queries.filters import visible_claims
 from app.queries.names import all_slugs, begins_a_word, find_condition, nearest_names
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, condition_records, document_records
-from app.queries.view import EVERYTHING, View
+from app.queries.view import EVERYTHING, View, visible_claims
 from app.text import slugified
 from app.vocabulary import Severity, Vocabulary
 

@@ -12,7 +12,7 @@ from app.identifiers import Prefix, parse_id, public_id
 from app.models import Concept, Condition, Conflict
 from app.queries.names import concept_ids, condition_ids
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
-from app.queries.records import AnyRow, Record, stamp
+from app.queries.records import Record, stamp
 from app.queries.view import EVERYTHING, View
 from app.vocabulary import Severity
 
@@ -137,10 +137,11 @@ def conflict_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
         .outerjoin(Concept, Concept.id == Conflict.subject_id)
         .where(Conflict.id.in_(ids)),
     )
-    return {row.id: _conflict_record(row) for row in rows}
+    return {row.id: conflict_record(row) for row in rows}
 
 
-def _conflict_record(row: AnyRow) -> Record:
+def conflict_record(row: Any) -> Record:
+    """Of the columns of a conflict, with slug and name of its condition, and its subject."""
     subject = None
     if row.subject_key is not None:
         subject = {"key": row.subject_key, "label": row.subject_label}

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from app.errors import NotFoundError
 from app.identifiers import Prefix, parse_id
 from app.models import Citation, Claim, Document, DocumentText, Passage
-from app.queries.filters import visible_claims
 from app.queries.moments import Moment, records_at, records_naming
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, document_records
+from app.queries.view import visible_claims
 from app.vocabulary import ClaimStatus
 
 # What snapshots of earlier releases have not.

@@ -48,20 +48,29 @@ Resolve = Callable[[Session, View, Sequence[Any]], Sequence[Any]]
 class Field:
     """``column`` gives what filters compare: with values as given, or as ``resolve`` finds
     them, whose ``shown`` are what ``values`` has for them. ``of_citations`` fields match
-    where any citation does, ``caseless`` ones whatever the case."""
+    where any citation does, ``caseless`` ones whatever the case. ``of_documents`` need the
+    passages and documents of the citations."""
 
     column: Callable[[View], Any]
     values: Callable[[View], Any]
     resolve: Resolve | None = None
     shown: Callable[[Sequence[Any]], Any] | None = None
     of_citations: bool = False
+    of_documents: bool = False
     caseless: bool = False
+
+    @property
+    def is_single(self) -> bool:
+        """Whether ``values`` has each claim at most once."""
+        return not self.of_citations
 
     def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:
         found = wanted if self.resolve is None else self.resolve(session, view, wanted)
         clause: Clause = self.column(view).in_(found)
         if self.of_citations:
-            return Claim.id.in_(_citing(view, Citation.claim_id).where(clause))
+            return Claim.id.in_(
+                _citing(view, Citation.claim_id, joined=self.of_documents).where(clause)
+            )
         # Never null, so that its negation is true of the claims without a value.
         return and_(self.column(view).is_not(None), clause)
 
@@ -119,11 +128,12 @@ def _cited(
     shown: Callable[[Sequence[Any]], Any] | None = None,
 ) -> Field:
     value = column if value is None else value
+    joined = column.class_ is not Citation
 
     def values(view: View) -> Any:
         # A claim has no value only if none of its citations has one.
         columns = Citation.claim_id.label("claim_id"), value.label("value")
-        return _citing(view, *columns).where(value.is_not(None))
+        return _citing(view, *columns, joined=joined).where(value.is_not(None))
 
     return Field(
         lambda _: column,
@@ -131,22 +141,25 @@ def _cited(
         resolve,
         shown,
         of_citations=True,
+        of_documents=joined,
     )
 
 
-def _citing(view: View, *columns: Any) -> Select[*tuple[Any, ...]]:
+def _citing(view: View, *columns: Any, joined: bool) -> Select[*tuple[Any, ...]]:
     """The citations that count, with their passages and documents."""
-    chosen = (
-        select(*columns)
-        .select_from(Citation)
-        .join(Passage, Passage.id == Citation.passage_id)
-        .join(Document, Document.id == Passage.document_id)
-    )
+    chosen = select(*columns).select_from(Citation)
+    if joined:
+        chosen = chosen.join(Passage, Passage.id == Citation.passage_id)
+        chosen = chosen.join(Document, Document.id == Passage.document_id)
     return chosen.where(view.citation_counts) if view.excludes else chosen
 
 
 class _Linked(Field):
     """Matches where any of the linked values is wanted."""
+
+    @property
+    def is_single(self) -> bool:
+        return False
 
     def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:  # noqa: ARG002 - the signature is Field's
         known = self.values(view).subquery()

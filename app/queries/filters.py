@@ -10,14 +10,8 @@ from sqlalchemy.orm import Session
 from app.models import Claim
 from app.queries.fields import FIELDS, Clause, end_of_day, start_of_day
 from app.queries.search import asked_words, find_claims
-from app.queries.view import EVERYTHING, View
+from app.queries.view import EVERYTHING, View, visible_claims
 from app.schemas.claim_fields import SPECS, Kind
-from app.vocabulary import ClaimStatus
-
-
-def visible_claims() -> Clause:
-    """What the public sees: published claims, in lists, counts and pages alike."""
-    return Claim.status == ClaimStatus.published
 
 
 def compile_filters(

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.models import Change, Claim, Conflict, Import, Proposal
+from app.queries.view import hidden_claims
 from app.vocabulary import ClaimStatus, Severity
 
 
@@ -25,8 +26,12 @@ def read_gauges(session: Session) -> Gauges:
     conflicts = {each.value: 0 for each in Severity if each is not Severity.none}
     conflicts |= {each.value: number for each, number in session.execute(open_).all()}
     counts = {
-        "drafts": select(func.count(Claim.id)).where(Claim.status == ClaimStatus.draft),
-        "in_review": select(func.count(Claim.id)).where(Claim.status == ClaimStatus.in_review),
+        "drafts": select(func.count(Claim.id)).where(
+            hidden_claims(), Claim.status == ClaimStatus.draft
+        ),
+        "in_review": select(func.count(Claim.id)).where(
+            hidden_claims(), Claim.status == ClaimStatus.in_review
+        ),
         "proposals": select(func.count(Proposal.id)).where(Proposal.status == "open"),
         "stale_decisions": select(func.count(Conflict.id)).where(
             Conflict.decision_status == "stale",

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidCursorError
+from app.queries.counts import Total, count_up_to
 
 DEFAULT_LIMIT = 25
 MAX_INTEGER = 2**63 - 1
@@ -54,7 +55,7 @@ class Slice(NamedTuple):
 
     ids: list[int]
     next_cursor: str | None
-    total: int | None
+    total: Total
 
 
 class Page(NamedTuple):
@@ -63,7 +64,7 @@ class Page(NamedTuple):
     data: list[dict[str, Any]]
     limit: int
     next_cursor: str | None
-    total: int | None
+    total: Total
     applied: dict[str, Any]
 
     @classmethod
@@ -91,9 +92,9 @@ def read_slice(
     clauses: Sequence[ColumnElement[bool]],
     at: PageAt,
     *,
-    count: bool = True,
+    total: Total | None = None,
 ) -> Slice:
-    """The ids of one page. Raises InvalidCursorError."""
+    """The ids of one page, of all that fit unless ``total`` is known. Raises InvalidCursorError."""
     fingerprint = list_fingerprint(listing.path, listing.filters)
     id_column, order = listing.id_column, listing.order
     statement = (
@@ -110,13 +111,8 @@ def read_slice(
     return Slice(
         ids=[row[0] for row in rows],
         next_cursor=write_cursor(fingerprint, rows[-1][1:]) if more else None,
-        total=count_rows(session, id_column, clauses) if count else None,
+        total=total or count_up_to(session, id_column, clauses, None),
     )
-
-
-def count_rows(session: Session, id_column: Any, clauses: Sequence[ColumnElement[bool]]) -> int:
-    rows = select(func.count()).select_from(id_column.table).where(*clauses)
-    return session.execute(rows).scalar_one()
 
 
 def _after(order: Sequence[Order], position: Sequence[Any]) -> ColumnElement[bool]:

@@ -14,6 +14,7 @@ from app.queries.eligible import concept_hierarchy, eligible_claims
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.proposals import proposal_records
 from app.queries.records import Record, claim_records
+from app.queries.view import hidden_claims
 from app.schemas.queue import QueueKind
 from app.vocabulary import ClaimStatus, Verification, Vocabulary
 
@@ -79,7 +80,7 @@ def _list_pending(session: Session, at: PageAt, vocabulary: Vocabulary) -> Page:
 
 
 def _conditions_with_drafts() -> Any:
-    waiting = select(Claim.condition_id).where(Claim.status.in_(UNPUBLISHED))
+    waiting = select(Claim.condition_id).where(hidden_claims(), Claim.status.in_(UNPUBLISHED))
     return waiting.distinct().order_by(Claim.condition_id)
 
 
@@ -177,8 +178,11 @@ def _citing(verification: Verification) -> Callable[[], Clauses]:
 
 
 _LISTS: dict[QueueKind, tuple[Any, Callable[[], Clauses]]] = {
-    QueueKind.drafts: (Claim.id, lambda: [Claim.status == ClaimStatus.draft]),
-    QueueKind.in_review: (Claim.id, lambda: [Claim.status == ClaimStatus.in_review]),
+    QueueKind.drafts: (Claim.id, lambda: [hidden_claims(), Claim.status == ClaimStatus.draft]),
+    QueueKind.in_review: (
+        Claim.id,
+        lambda: [hidden_claims(), Claim.status == ClaimStatus.in_review],
+    ),
     QueueKind.proposals: (Proposal.id, lambda: [Proposal.status == "open"]),
     QueueKind.orphaned: (Citation.id, _citing(Verification.orphaned)),
     QueueKind.unverified: (Citation.id, _citing(Verification.unverified)),

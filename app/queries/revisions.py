@@ -10,6 +10,7 @@ from app.errors import NotFoundError
 from app.identifiers import Prefix, parse_id
 from app.models import Concept, Revision
 from app.queries.accounts import Actor
+from app.queries.counts import Total
 from app.queries.differences import differences
 from app.queries.pages import Order, Page, PageAt, list_fingerprint, read_cursor, write_cursor
 from app.queries.records import AnyRow, Record, stamp
@@ -74,7 +75,7 @@ def list_revisions(
         for place, row in enumerate(shown)
     ]
     cursor = write_cursor(fingerprint, [shown[-1].version]) if more else None
-    return Page(data, at.limit, cursor, total, {})
+    return Page(data, at.limit, cursor, Total(total, is_exact=True), {})
 
 
 def _before(

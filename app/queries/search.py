@@ -6,6 +6,7 @@ terms first; a database is given their words, quoted, as one bound value.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    exists,
     false,
     literal,
     literal_column,
@@ -27,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Citation, Claim, Concept, ConceptSynonym
 from app.queries.records import Record
-from app.queries.view import View
+from app.queries.view import View, visible_claims
 from app.search_text import (
     STEM,
     ClaimTexts,
@@ -71,8 +73,8 @@ def asked_words(asked: Mapping[str, Any]) -> SearchQuery | None:
     return parse_query(words) if words and words.strip() else None
 
 
-def search_record(asked: Mapping[str, Any]) -> Record | None:
-    """How the words were understood."""
+def search_record(asked: Mapping[str, Any], *, is_capped: bool = False) -> Record | None:
+    """How the words were understood, and whether more fit than are ranked."""
     query = asked_words(asked)
     if query is None:
         return None
@@ -81,15 +83,17 @@ def search_record(asked: Mapping[str, Any]) -> Record | None:
             {"text": term.text, "kind": term.kind.value, "excluded": term.excluded}
             for term in query.terms
         ],
+        "is_capped": is_capped,
     }
 
 
 def find_claims(session: Session, query: SearchQuery, view: View) -> Search:
+    """With ``view.ranked_to`` no claim of a greater id is looked at."""
     if not query.terms:
         return Search(false(), None)
     if view.excludes:
         return _seen_through(session, query, view)
-    matching = _matching(session)
+    matching = partial(_matching(session), upto=view.ranked_to)
     clauses: list[Clause] = []
     tier = None
     if query.wanted:
@@ -127,11 +131,32 @@ def _matching(session: Session) -> Callable[..., Select[tuple[int]]]:
     return _by_tsquery if is_postgresql(session) else _by_fts5
 
 
-def _by_fts5(terms: Sequence[Term], tier: int, *, every: bool) -> Select[tuple[int]]:
+def first_beyond(session: Session, query: SearchQuery, number: int) -> int | None:
+    """The claim with which more than ``number`` published ones fit the words, in order of ids.
+
+    On SQLite the index is walked, and no further than that.
+    """
+    found = select(Claim.id).where(visible_claims())
+    if is_postgresql(session):
+        matching = _by_tsquery(query.wanted, 1, every=True)
+        found = found.where(Claim.id.in_(matching)).order_by(Claim.id)
+    else:
+        found = found.join_from(FTS5, Claim, Claim.id == FTS5.c.rowid)
+        found = found.where(_fts5_clause(query.wanted, 1, every=True)).order_by(FTS5.c.rowid)
+    return session.scalar(found.offset(number).limit(1))
+
+
+def _by_fts5(
+    terms: Sequence[Term], tier: int, *, every: bool, upto: int | None = None
+) -> Select[tuple[int]]:
+    found = select(FTS5.c.rowid).where(_fts5_clause(terms, tier, every=every))
+    return found if upto is None else found.where(FTS5.c.rowid <= upto)
+
+
+def _fts5_clause(terms: Sequence[Term], tier: int, *, every: bool) -> Clause:
     joint = " AND " if every else " OR "
     written = f"{FTS5_COLUMNS[tier]} : ({joint.join(map(_fts5_term, terms))})"
-    clause = literal_column("fts_claims").op("MATCH", is_comparison=True)(literal(written, Text))
-    return select(FTS5.c.rowid).where(clause)
+    return literal_column("fts_claims").op("MATCH", is_comparison=True)(literal(written, Text))
 
 
 def _fts5_term(term: Term) -> str:
@@ -139,13 +164,16 @@ def _fts5_term(term: Term) -> str:
     return f'"{quoted}" *' if term.kind is TermKind.prefix else f'"{quoted}"'
 
 
-def _by_tsquery(terms: Sequence[Term], tier: int, *, every: bool) -> Select[tuple[int]]:
+def _by_tsquery(
+    terms: Sequence[Term], tier: int, *, every: bool, upto: int | None = None
+) -> Select[tuple[int]]:
     joint = " & " if every else " | "
     written = joint.join(f"({_tsquery_term(term, TSQUERY_WEIGHTS[tier])})" for term in terms)
     clause = TSVECTORS.c.document.op("@@", is_comparison=True)(
         cast(literal(written, Text), TSQUERY)
     )
-    return select(TSVECTORS.c.claim_id).where(clause)
+    found = select(TSVECTORS.c.claim_id).where(clause)
+    return found if upto is None else found.where(TSVECTORS.c.claim_id <= upto)
 
 
 def _tsquery_term(term: Term, weights: str) -> str:
@@ -169,10 +197,12 @@ def is_postgresql(session: Session) -> bool:
 
 def fts5_columns(words: ClaimWords) -> tuple[str, str, str]:
     """Of each part its words, a break, and each stem once."""
-    statement, labels, quotes = (
-        " ".join([*(word or BREAK for word in part), BREAK, *_stems(part)]) for part in words
-    )
+    statement, labels, quotes = map(_fts5_column, words)
     return statement, labels, quotes
+
+
+def _fts5_column(part: Sequence[str | None]) -> str:
+    return " ".join([*[word or BREAK for word in part], BREAK, *_stems(part)])
 
 
 def fts5_rows(words: Mapping[int, ClaimWords]) -> list[dict[str, Any]]:
@@ -195,8 +225,8 @@ def tsvector_text(words: ClaimWords) -> str:
 
 
 def _stems(words: Sequence[str | None]) -> list[str]:
-    found = dict.fromkeys(stemmed(word) for word in words if word is not None)
-    return [stem for stem in found if stem.startswith(STEM)]
+    found = dict.fromkeys(map(stemmed, filter(None, words)))
+    return [stem for stem in found if stem[0] == STEM]
 
 
 def claim_texts(
@@ -325,7 +355,9 @@ def index_faults(session: Session) -> list[str]:
 
 def unindexed_claims(session: Session) -> list[int]:
     known = TSVECTORS.c.claim_id if is_postgresql(session) else FTS5.c.rowid
-    return list(session.scalars(select(Claim.id).where(Claim.id.not_in(select(known)))))
+    # PostgreSQL compares all with all for NOT IN, where they do not fit in its memory.
+    is_known = exists().where(known == Claim.id)
+    return list(session.scalars(select(Claim.id).where(~is_known)))
 
 
 def _differing_fts5(session: Session, fresh: Mapping[int, ClaimWords]) -> set[int]:

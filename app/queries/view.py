@@ -3,11 +3,23 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, literal, select, union_all
+from sqlalchemy import ColumnElement, case, literal, literal_column, select, union_all
 
 from app.models import Citation, Claim
 from app.queries.records import Record
-from app.vocabulary import Severity
+from app.vocabulary import ClaimStatus, Severity
+
+# Written out, not bound: only so can it be seen that an index of published claims fits.
+_PUBLISHED: ColumnElement[str] = literal_column(f"'{ClaimStatus.published}'")
+
+
+def visible_claims() -> ColumnElement[bool]:
+    """What the public sees: published claims, in lists, counts and pages alike."""
+    return Claim.status == _PUBLISHED
+
+
+def hidden_claims() -> ColumnElement[bool]:
+    return Claim.status != _PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,7 @@ class View:
     Without exclusions the stored flags and counts do. With them, all of this was computed
     anew for the claims that are left, and every other claim is out of sight: ``severities``
     and ``counts`` (citing passages, documents) by claim, ``conflicts`` by their number.
+    With ``ranked_to`` a search looks at no claim of a greater id.
     """
 
     concept_narrower: bool = True
@@ -25,6 +38,7 @@ class View:
     counts: dict[int, tuple[int, int]] = field(default_factory=dict)
     conflicts: dict[int, Record] = field(default_factory=dict)
     conflict_refs: dict[int, list[Record]] = field(default_factory=dict)
+    ranked_to: int | None = None
 
     @property
     def excludes(self) -> bool:

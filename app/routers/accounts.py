@@ -84,7 +84,8 @@ def add_key(write: WriteSession, name: AccountName, body: KeyIn) -> Response:
     Idempotency-Key is not kept here."""
     draft = write.draft("create_key", body.reason)
     new = create_key(write.session, draft, name, expires_at=body.expires_at)
-    shown = {"key_id": new.key_id, "key": new.text, "expires_at": body.expires_at}
+    expires_at = body.expires_at and stamp(body.expires_at.astimezone(UTC))
+    shown = {"key_id": new.key_id, "key": new.text, "expires_at": expires_at}
     return write.answer_once(draft, shown)
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.answers import JSON, answer_stream, cache_control
-from app.deps import Reader
+from app.deps import AtLeast, Reader, reading
 from app.errors import InvalidRequestError, NotAcceptableError, UnavailableError
 from app.exports.changes import write_lines, write_page
 from app.formats import JSON_LINES, best_media_type
@@ -47,6 +47,7 @@ def read_changes(
     reader: Reader,
     query: Annotated[ChangesQuery, Query()],
     last_event_id: LastEventId = None,
+    at_least: AtLeast = None,
 ) -> Response:
     """Read what happened after a change, in the order of commits and without gaps.
 
@@ -58,8 +59,7 @@ def read_changes(
     if kind == EVENT_STREAM:
         after = query.after if last_event_id is None else int(last_event_id)
         return _stream(request, after, reader)
-    sessions = request.app.state.sessions
-    with sessions.read() as session:
+    with reading(request, query.after, at_least) as session:
         changes = changes_after(session, query.after, query.limit)
         last = last_number(session)
     following = None
@@ -69,7 +69,8 @@ def read_changes(
     rest = {"page": {"limit": query.limit, "next": following}, "meta": {"last": last}}
 
     def pieces() -> Iterator[bytes]:
-        with sessions.read() as session:  # what happened stays as it is
+        # What happened stays as it is.
+        with reading(request, changes[-1].number if changes else 0) as session:
             if kind == JSON:
                 yield from write_page(session, changes, reader, rest)
             else:

@@ -116,7 +116,7 @@ def _answer_list(
         grouped = group_claims(session, asked, view, groups)
         grouped["meta"]["as_of"] = reading.as_of
         return answer(request, grouped, more_headers=reading.headers)
-    page, facets = list_claims(session, asked, view, page_at(query))
+    page, facets, is_capped = list_claims(session, asked, view, page_at(query))
     included = included_conflicts(session, page.data, view)
     page = page._replace(data=only_fields(page.data, query.fields))
     more = {"facets": facets, "included": included}
@@ -124,7 +124,7 @@ def _answer_list(
         request,
         page,
         more=more,
-        meta={"search": search_record(asked)},
+        meta={"search": search_record(asked, is_capped=is_capped)},
         reading=reading,
         alternates=alternates(request, "/claims") if request.method == "GET" else (),
     )

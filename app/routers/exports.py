@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.answers import DISCLAIMER, LICENCE_URL, answer_stream, own_address
+from app.budgets import lift_budget
 from app.deps import Past
 from app.errors import InvalidRequestError
 from app.exports import Edition, write_export
@@ -72,6 +73,7 @@ def answer_export(
     condition: Record | None = None,
 ) -> Response:
     """``condition`` is there where the export is the page of one."""
+    lift_budget(stream.session)
     base = str(request.base_url).rstrip("/")
     edition = Edition(
         base=base,

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from app.answers import JSON, answer, answer_page, page_at
-from app.bulk import Importer, enough_disk, run_import
+from app.bulk import Importer, InTurns, enough_disk, run_import
 from app.deps import CurrentVocabulary, ReadSession
 from app.errors import (
     BodyTooLargeError,
@@ -109,18 +109,22 @@ def _import(
     actor: Actor = request.state.actor
     if key is not None and not dry_run:
         answer_again(sessions, actor, key, digest)
+    turns = InTurns()
     importer = Importer(
         actor.account,
         actor.key_id,
+        tell=turns,
         dry_run=dry_run,
         four_eyes=request.app.state.settings.four_eyes,
         remember=lambda session, record: (
             remember_answer(session, _answer_to(actor, key, digest, record)) if key else None
         ),
     )
-    record = run_import(sessions, file, vocabulary, importer)
+    with turns:
+        record = run_import(sessions, file, vocabulary, importer)
     if dry_run:
         return Response(to_json(record), headers=PRIVATE, media_type=JSON)
+    request.app.state.freshness.note_own_commit(record["change"])
     return Response(to_json(record), status_code=201, headers=_headers(record), media_type=JSON)
 
 

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST as METRICS_TYPE
 from starlette.responses import JSONResponse, Response
 
 from app.answers import DISCLAIMER, answer, answer_html
-from app.deps import ReadSession, Writable
+from app.deps import ReadSession, ReplicaLook, Writable
 from app.errors import (
     ForbiddenError,
     InvalidRequestError,
@@ -104,9 +104,10 @@ def read_liveness() -> Response:
     response_model=Ready,
     responses=problem_responses(InvalidRequestError, UnavailableError),
 )
-def read_readiness(session: ReadSession, writable: Writable) -> Response:
+def read_readiness(session: ReadSession, writable: Writable, replica: ReplicaLook) -> Response:
     """Learn whether the database answers, what it is, and whether it can be written."""
     body = {"status": "ok", **get_readiness(session), "writable": writable}
+    body["replica"] = replica._asdict() if replica is not None else None
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
 

@@ -121,9 +121,12 @@ class Words(PageIn, Asked):
         Field(max_length=len(CLAIM_FIELDS), description="Only these parts of each claim."),
     ] = []
     count: Annotated[
-        Literal["exact", "none"],
-        Field(description="`none` skips the total."),
-    ] = "exact"
+        Literal["capped", "exact", "none"],
+        Field(
+            description="How the total is counted. `capped` stops at 10,000 where that is not "
+            "known anyway, and `total_is_exact` tells; `exact` counts all; `none` nothing.",
+        ),
+    ] = "capped"
 
 
 class _Grouped(Words):

@@ -176,6 +176,13 @@ class SearchOut(Out):
         list[SearchTerm],
         Field(description="All that are not excluded have to be there. None: nothing is found."),
     ]
+    is_capped: Annotated[
+        bool,
+        Field(
+            description="More than 10,000 claims fit: the first 10,000 by id are ranked, listed "
+            "and counted. Add words or filters, or sort by something else than relevance.",
+        ),
+    ]
 
 
 Understood = Annotated[

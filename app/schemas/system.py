@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,17 @@ class Alive(Out):
     status: str
 
 
+class ReplicaOut(Out):
+    state: Annotated[
+        Literal["current", "behind", "unknown", "away"],
+        Field(description="unknown: it answers, and the primary does not."),
+    ]
+    behind: Annotated[
+        int | None,
+        Field(description="Changes that it lacks of those that this worker knows."),
+    ]
+
+
 class Ready(Out):
     status: str
     database: Annotated[str, Field(examples=["sqlite"])]
@@ -37,6 +48,10 @@ class Ready(Out):
     writable: Annotated[
         bool,
         Field(description="Whether changes can be written; a read-only base answers reads."),
+    ]
+    replica: Annotated[
+        ReplicaOut | None,
+        Field(description="What answers reads without a key, where there is one."),
     ]
 
 

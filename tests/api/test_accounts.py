@@ -14,7 +14,7 @@ from app.models import Account, ApiKey, Change, Revision
 from app.models.base import utc_now
 from app.policy import POLICY, Role
 from tests.accounts import bearer, key_of, signed_in
-from tests.api.operations import OPERATIONS, Operation, named
+from tests.api.operations import OPERATIONS
 
 REASON = "A test needs it."
 
@@ -231,39 +231,6 @@ def test_a_route_without_a_row_is_refused_to_everybody(
 
     assert milia.get("/claims").status_code == 403
     assert admin.get("/claims").status_code == 403
-
-
-RESTRICTED = [each for each in OPERATIONS if POLICY.get(each.described["operationId"])]
-
-
-@pytest.mark.parametrize(**named(RESTRICTED))
-def test_an_anonymous_call_of_what_needs_a_key_is_401_and_changes_nothing(
-    milia: TestClient, milia_sessions: Sessions, operation: Operation
-) -> None:
-    with milia_sessions.read() as session:
-        before = session.scalars(select(Change.number)).all()
-
-    answer = milia.request(operation.method, operation.address, json={})
-
-    assert answer.status_code == 401
-    with milia_sessions.read() as session:
-        assert session.scalars(select(Change.number)).all() == before
-
-
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize(**named(RESTRICTED))
-def test_a_role_may_call_what_the_policy_says(
-    milia: TestClient, milia_sessions: Sessions, operation: Operation, role: Role
-) -> None:
-    needed = POLICY[operation.described["operationId"]]
-    client = signed_in(milia, milia_sessions, role)
-
-    answer = client.request(operation.method, operation.address, json={})
-
-    if needed is not None and role.includes(needed):
-        assert answer.status_code not in {401, 403}
-    else:
-        assert answer.status_code == 403
 
 
 def test_the_first_account_is_made_on_the_console_only(

@@ -179,6 +179,24 @@ def test_an_edit_by_another_program_is_seen(client: TestClient, other: Engine) -
     eventually(lambda: client.get(path).json()["statement"] == "Changed behind its back.")
 
 
+@pytest.mark.skipif(SERVER is None, reason="SQLite has one writer at a time")
+def test_of_two_foreign_writes_the_older_one_is_seen_too_if_it_ends_last(
+    client: TestClient, other: Engine
+) -> None:
+    path = "/claims/CLM1"
+    with other.connect() as older:
+        older.execute(update(Claim).where(Claim.id == 1).values(statement="It began first."))
+        before = client.app.state.freshness.stamp()  # type: ignore[attr-defined]
+        with other.begin() as newer:
+            newer.execute(update(Claim).where(Claim.id == 2).values(statement="It ended first."))
+        eventually(lambda: client.app.state.freshness.stamp() != before)  # type: ignore[attr-defined]
+        client.get(path)
+
+        older.commit()
+
+        eventually(lambda: client.get(path).json()["statement"] == "It began first.")
+
+
 @pytest.mark.skipif(SERVER is not None, reason="a file is replaced")
 def test_a_base_that_was_replaced_is_seen(client: TestClient, url: str, tmp_path: Path) -> None:
     path = sqlite_path(url)
@@ -240,7 +258,10 @@ class Always:
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def note_own_commit(self) -> None: ...
+    def note_own_commit(self, change: int | None = None) -> None: ...
+    def has(self, change: int) -> bool:
+        return self.now is not None and change <= self.now
+
     def stamp(self) -> int | None:
         return self.now
 

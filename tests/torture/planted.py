@@ -3,23 +3,32 @@
 A harness that finds nothing wrong with these finds nothing.
 """
 
+import io
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import select, update
+from fastapi.routing import iter_route_contexts
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 import app.commands.claim_edits as commands
 import app.routers.claim_edits as routers
+from app import replicas, writes
 from app.commands.versions import stale
 from app.config import get_settings
 from app.db import make_engine, make_sessions
 from app.freshness import PostgresqlFreshness, SqliteFreshness
 from app.main import create_app as create_sound_app
 from app.models import Claim
+from app.replicas import Replica
+from app.routers import imports
+
+LINES_OF_A_CHUNK = 2
 
 sound_edit = commands.edit_claim
+sound_import = vars(imports)["run_import"]
 
 
 def create_app() -> FastAPI:
@@ -54,3 +63,50 @@ def create_stale_app() -> FastAPI:
     for kind in (SqliteFreshness, PostgresqlFreshness):
         setattr(kind, "stamp", lambda _: 1)  # noqa: B010 - a fault, and mypy would say so
     return create_sound_app()
+
+
+def create_unasked_app() -> FastAPI:
+    """With a third: nobody asks a replica how far it has come."""
+    setattr(Replica, "is_current", staticmethod(lambda *_: True))  # noqa: B010 - as above
+    vars(replicas)["last_number"] = lambda _: 10**15
+    return create_sound_app()
+
+
+def create_chunked_app() -> FastAPI:
+    """An import is committed in chunks."""
+
+    def import_chunks(sessions: Any, file: Any, vocabulary: Any, importer: Any) -> Any:
+        lines = file.read().splitlines(keepends=True)
+        record = None
+        for first in range(0, len(lines), LINES_OF_A_CHUNK):
+            chunk = b"".join(lines[first : first + LINES_OF_A_CHUNK])
+            importer.remember = lambda _session, _record: None
+            record = sound_import(sessions, io.BytesIO(chunk), vocabulary, importer)
+        return record
+
+    vars(imports)["run_import"] = import_chunks
+    return create_sound_app()
+
+
+def create_untried_app() -> FastAPI:
+    """Connections of the pool are handed out without being tried."""
+    application = create_sound_app()
+    application.state.sessions.read.kw["bind"].pool._pre_ping = False  # noqa: SLF001 - a fault
+    return application
+
+
+def create_hasty_app() -> FastAPI:
+    """The answer to a write is sent before its commit."""
+    application = create_sound_app()
+    for context in iter_route_contexts(application.routes):
+        for needed in _all_needed(getattr(context, "dependant", None)):
+            if needed.call is writes._write:  # noqa: SLF001 - to plant a fault in it
+                needed.scope = "request"
+    event.listen(application.state.sessions.write, "before_commit", lambda _: time.sleep(0.02))
+    return application
+
+
+def _all_needed(dependant: Any) -> Iterator[Any]:
+    for needed in dependant.dependencies if dependant else ():
+        yield needed
+        yield from _all_needed(needed)

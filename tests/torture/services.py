@@ -4,16 +4,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.conftest import ROOT
 from tests.startup.servers import Server, free_port, serving, settings
 
 
 @contextmanager
-def served(url: str, workers: int = 1, *, planted: str | None = None) -> Iterator[Server]:
-    """A service that answers; ``planted`` names a factory of ``tests.torture.planted``."""
+def served(
+    url: str, workers: int = 1, *, planted: str | None = None, **given: Any
+) -> Iterator[Server]:
+    """A service that answers; ``planted`` names a factory of ``tests.torture.planted``.
+
+    ``given`` are further settings.
+    """
     if planted is None:
-        with serving(database_url=url, workers=workers) as server:
+        with serving(database_url=url, workers=workers, **given) as server:
             server.wait()
             yield server
         return
@@ -24,7 +30,7 @@ def served(url: str, workers: int = 1, *, planted: str | None = None) -> Iterato
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "uvicorn", *words, "--workers", str(workers)],
         cwd=ROOT,
-        env=settings(database_url=url),
+        env=settings(database_url=url, **given),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

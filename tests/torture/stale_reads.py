@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from sqlalchemy import select
@@ -61,15 +61,22 @@ def run(edits: int, *, planted: bool = False) -> Outcome:
         ):
             for number in range(edits):
                 writer, reader = (first, second) if number % 2 else (second, first)
-                expected = _edit(writer, headers, f"CLM{claim}", number)
+                done = edit(writer, headers, f"CLM{claim}", number)
                 outcome.edits += 1
-                _look(writer, expected, outcome, is_own=True)
-                _look(reader, expected, outcome, is_own=SERVER is None)
+                _look(writer, done.token, outcome, is_own=True)
+                _look(reader, done.token, outcome, is_own=SERVER is None)
     return outcome
 
 
-def _edit(client: httpx.Client, headers: dict[str, str], claim: str, number: int) -> str | None:
-    """Change the claim; the token that it has to show now, or None if it was withdrawn."""
+class Edited(NamedTuple):
+    """The token that the claim has to show now, or None if it was withdrawn; and the change."""
+
+    token: str | None
+    change: int
+
+
+def edit(client: httpx.Client, headers: dict[str, str], claim: str, number: int) -> Edited:
+    """Change the claim."""
     record = client.get(f"/claims/{claim}", headers=headers).json()
     tag = {"If-Match": f'"{claim}.{record["version"]}"'}
     token = f"token{number}"
@@ -85,12 +92,13 @@ def _edit(client: httpx.Client, headers: dict[str, str], claim: str, number: int
     else:
         answer = client.patch(f"/claims/{claim}", json=body, headers=headers | tag)
     assert answer.status_code == httpx.codes.OK, answer.text
-    return None if step == "retract" else token
+    change = int(answer.headers["claimbase-change"])
+    return Edited(None if step == "retract" else token, change)
 
 
 def _look(client: httpx.Client, expected: str | None, outcome: Outcome, *, is_own: bool) -> None:
     begun = time.monotonic()
-    for name, shows in _READS:
+    for name, shows in READS:
         outcome.reads += 1
         while not shows(client, expected):
             late = time.monotonic() - begun
@@ -129,7 +137,7 @@ def _counted(client: httpx.Client, expected: str | None) -> bool:
     return total == listed and total == CLAIMS - int(expected is None)
 
 
-_READS: list[tuple[str, Callable[[httpx.Client, str | None], bool]]] = [
+READS: list[tuple[str, Callable[[httpx.Client, str | None], bool]]] = [
     ("the claim", _one),
     ("the list", lambda client, expected: _listed(client, "/claims", expected)),
     ("the search", _found),

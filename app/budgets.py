@@ -1,0 +1,58 @@
+"""How long the database may work on one read. Beyond it the read is broken off, and says so."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.errors import TooExpensiveError
+
+# Steps of SQLite's virtual machine between two looks at the clock: about a millisecond.
+STEPS = 20_000
+CANCELLED = "57014"  # PostgreSQL's state of a statement that took too long
+LIFTED = "claimbase.unbounded"
+
+
+@contextmanager
+def time_budget(session: Session, seconds: float) -> Iterator[None]:
+    """Raises TooExpensiveError where reading takes more than ``seconds``.
+
+    On SQLite all statements together, on PostgreSQL each of them.
+    """
+    connection = session.connection()
+    driver: Any = connection.connection.driver_connection
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        ends_at = time.monotonic() + seconds
+
+        def is_over() -> bool:
+            return time.monotonic() > ends_at and LIFTED not in session.info
+
+        driver.set_progress_handler(is_over, STEPS)
+    else:
+        limit = max(1, round(seconds * 1000))  # nought would be none
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {limit}")
+    try:
+        yield
+    except DBAPIError as error:
+        if _was_broken_off(error):
+            raise TooExpensiveError(
+                f"This takes the database more than {seconds:g} seconds. Ask for less: one "
+                "condition or question, fewer facets, `count=none`, or an export of it all.",
+            ) from error
+        raise
+    finally:
+        if is_sqlite:
+            driver.set_progress_handler(None, 0)
+
+
+def lift_budget(session: Session) -> None:
+    """For what is read in parts, a part at a time, and takes as long as it takes."""
+    session.info[LIFTED] = True
+
+
+def _was_broken_off(error: DBAPIError) -> bool:
+    return str(error.orig) == "interrupted" or getattr(error.orig, "sqlstate", "") == CANCELLED

@@ -1,0 +1,139 @@
+"""How many claims fit: from counters, by counting up to a bound, or, if asked, all of them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from app.models import Claim, ClaimCount
+from app.queries.view import EVERYTHING, View, visible_claims
+
+# Beyond it nothing is counted or ranked that no counter has; answers say so.
+CAP = 10_000
+# What the counters tell apart; a flag follows from the severity.
+DIMENSIONS = ("type", "question", "polarity", "severity", "conflict")
+# What does not choose claims.
+NO_FILTERS = {
+    "count",
+    "cursor",
+    "facet",
+    "fields",
+    "format",
+    "group_by",
+    "limit",
+    "sort",
+    "concept_narrower",
+}
+
+
+class Total(NamedTuple):
+    """``number`` is None where nothing was counted, and a lower bound where it is not exact."""
+
+    number: int | None
+    is_exact: bool
+
+
+UNCOUNTED = Total(None, is_exact=False)
+
+
+def count_up_to(
+    session: Session, id_column: Any, clauses: Sequence[ColumnElement[bool]], cap: int | None
+) -> Total:
+    """Rows that fit; at ``cap`` the counting ends."""
+    rows: Select[*tuple[Any, ...]] = (
+        select(literal_column("1")).select_from(id_column.table).where(*clauses)
+    )
+    if cap is not None:
+        rows = rows.limit(cap + 1)
+    number = session.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
+    return Total(number, is_exact=True) if cap is None or number <= cap else Total(cap, False)
+
+
+def count_claims(
+    session: Session,
+    asked: Mapping[str, Any],
+    view: View,
+    clauses: Sequence[ColumnElement[bool]],
+) -> Total:
+    """The total of a list of claims, in the precision that was asked for."""
+    precision = asked.get("count", "capped")
+    if precision == "none":
+        return UNCOUNTED
+    if precision == "exact":
+        return count_up_to(session, Claim.id, clauses, None)
+    total = count_up_to(session, Claim.id, clauses, CAP)
+    if not total.is_exact and (counted := find_counts(session, asked, view)) is not None:
+        return Total(sum(counted.values()), is_exact=True)
+    return total
+
+
+def find_counts(
+    session: Session, asked: Mapping[str, Any], view: View, *, without: str | None = None
+) -> Counter[tuple[Any, ...]] | None:
+    """Claims that fit by their ``DIMENSIONS``, from the counters; None where they do not tell.
+
+    ``without`` leaves the filters of one field out.
+    """
+    filters = {name: wanted for name, wanted in asked.items() if name not in NO_FILTERS}
+    known = {*DIMENSIONS, *(f"{name}__not" for name in DIMENSIONS)}
+    if view.excludes or not filters.keys() <= known:
+        return None
+    rows = session.execute(
+        select(
+            ClaimCount.type,
+            ClaimCount.question,
+            ClaimCount.polarity,
+            ClaimCount.severity,
+            func.sum(ClaimCount.number),
+        ).group_by(ClaimCount.type, ClaimCount.question, ClaimCount.polarity, ClaimCount.severity),
+    )
+    found: Counter[tuple[Any, ...]] = Counter()
+    for type_, question, polarity, severity, number in rows:
+        values = (type_, question, polarity, severity, severity.is_conflict)
+        if number and _fits(values, filters, without):
+            found[values] += int(number)
+    return found or None
+
+
+def _fits(values: Sequence[Any], filters: Mapping[str, Any], without: str | None) -> bool:
+    for name, value in zip(DIMENSIONS, values, strict=True):
+        if name == without:
+            continue
+        wanted, unwanted = filters.get(name), filters.get(f"{name}__not")
+        if wanted not in (None, []) and value not in _listed(wanted):
+            return False
+        if unwanted and value in _listed(unwanted):
+            return False
+    return True
+
+
+def by_dimensions(
+    counts: Counter[tuple[Any, ...]], names: Sequence[str]
+) -> Counter[tuple[Any, ...]]:
+    """The counts added up by some of the dimensions."""
+    places = [DIMENSIONS.index(name) for name in names]
+    found: Counter[tuple[Any, ...]] = Counter()
+    for values, number in counts.items():
+        found[tuple(values[place] for place in places)] += number
+    return found
+
+
+def _listed(values: Any) -> Sequence[Any]:
+    return values if isinstance(values, list) else [values]
+
+
+def count_faults(session: Session) -> list[str]:
+    """The counters that are not what counting gives."""
+    values = (Claim.type, Claim.question, Claim.polarity, Claim.severity)
+    rows = session.execute(
+        select(*values, func.count()).where(visible_claims()).group_by(*values),
+    ).all()
+    counted = Counter({(*row[:4], row[3].is_conflict): row[4] for row in rows})
+    kept = find_counts(session, {}, EVERYTHING) or Counter()
+    return [
+        f"{kept[key]} claims are noted of {key[1]} ({key[2]}, {key[3]}), there are {counted[key]}"
+        for key in sorted(counted.keys() | kept.keys())
+        if counted[key] != kept[key]
+    ]

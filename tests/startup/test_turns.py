@@ -1,0 +1,99 @@
+"""Work that takes long keeps none of the short work waiting, and is broken off at last."""
+
+import threading
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.budgets import lift_budget, time_budget
+from app.config import Settings
+from app.db import Sessions
+from app.errors import TooExpensiveError
+from app.turns import Turns
+
+LONG = {
+    "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000)"
+    " SELECT count(*) FROM n",
+    "postgresql": "SELECT pg_sleep(300)",
+}
+SHORT = (
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+    " SELECT count(*) FROM n"
+)
+
+
+def turns_of(client: TestClient) -> int:
+    settings: Settings = client.app.state.settings  # type: ignore[attr-defined]  # FastAPI's
+    return settings.heavy_reads
+
+
+def long_read(session: Session) -> None:
+    session.execute(text(LONG[session.get_bind().dialect.name]))
+
+
+def test_a_read_that_takes_too_long_is_broken_off(milia_sessions: Sessions) -> None:
+    with milia_sessions.read() as session:
+        with pytest.raises(TooExpensiveError), time_budget(session, 0.05):
+            long_read(session)
+        session.rollback()
+        # The connection is as good as before.
+        assert session.scalar(text(SHORT)) == 50_000
+
+
+def test_what_is_read_in_parts_has_no_budget(milia_sessions: Sessions) -> None:
+    with milia_sessions.read() as session:
+        if session.get_bind().dialect.name != "sqlite":
+            pytest.skip("PostgreSQL limits each statement, not all of them together")
+        with time_budget(session, 0.001):
+            lift_budget(session)
+            assert session.scalar(text(SHORT)) == 50_000
+
+
+def test_a_request_that_is_too_expensive_is_told_so(milia: TestClient) -> None:
+    settings = milia.app.state.settings  # type: ignore[attr-defined]  # FastAPI's
+    milia.app.state.settings = settings.model_copy(  # type: ignore[attr-defined]
+        update={"read_seconds": 0.000_001},
+    )
+
+    answer = milia.get("/claims?group_by=passage,value&q=milia")
+
+    milia.app.state.settings = settings  # type: ignore[attr-defined]
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "too-expensive"
+    assert milia.get("/claims?group_by=passage,value&q=milia").status_code == 200
+
+
+def test_heavy_reads_wait_for_each_other_and_light_ones_do_not(milia: TestClient) -> None:
+    turns: Turns = milia.app.state.turns  # type: ignore[attr-defined]
+    heavy = "/claims?facet=type"
+    assert milia.portal is not None
+    taken = [object() for _ in range(turns_of(milia))]
+    for one in taken:
+        milia.portal.call(turns.heavy.acquire_on_behalf_of_nowait, one)
+    answers: list[int] = []
+    waiting = threading.Thread(target=lambda: answers.append(milia.get(heavy).status_code))
+    waiting.start()
+    while not milia.portal.call(turns.heavy.statistics).tasks_waiting:
+        time.sleep(0.001)
+
+    assert milia.get("/claims?limit=1").status_code == 200
+    assert milia.get("/health/live").status_code == 200
+    assert answers == []
+
+    milia.portal.call(turns.heavy.release_on_behalf_of, taken.pop())
+    waiting.join()
+    assert answers == [200]
+
+
+def test_a_turn_is_given_back_after_a_refusal(milia: TestClient) -> None:
+    turns: Turns = milia.app.state.turns  # type: ignore[attr-defined]
+    for _ in range(turns_of(milia) + 1):
+        assert milia.get("/claims?facet=nothing").status_code == 422
+        assert milia.get("/claims?q=x&cursor=damaged").status_code == 400
+
+    assert milia.portal is not None
+    for limiter in (turns.heavy, turns.light):
+        assert milia.portal.call(limiter.statistics).borrowed_tokens == 0

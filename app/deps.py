@@ -1,7 +1,7 @@
 """What a router function may ask for."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Annotated
 
@@ -179,11 +179,11 @@ ReplicaLook = Annotated[ReplicaState | None, Depends(_replica_state)]
 Reader = Annotated[Actor | None, Depends(_actor)]
 
 
-def _past(
+async def _past(
     request: Request,
     session: ReadSession,
     vocabulary: CurrentVocabulary,
-) -> Iterator[PastReader]:
+) -> AsyncIterator[PastReader]:
     with ExitStack() as stack:
         yield PastReader(session, vocabulary, request.app.state.past_bases.open, stack)
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
 from app.identifiers import Prefix, number_of, parse_id, public_id
 from app.models import Claim, Conflict, ConflictClaim, Revision
 from app.queries.conflicts import BRIEF, conflict_briefs
-from app.queries.records import Record, claim_records
+from app.queries.records import Record, claim_rows
 from app.queries.view import EVERYTHING, View
 from app.queries.withdrawals import find_withdrawal, withdrawal_record, withdrawn
 from app.vocabulary import ClaimStatus, Severity
@@ -77,31 +77,22 @@ def claim_bodies(
     view: View = EVERYTHING,
 ) -> list[Record]:
     """Claims as they are answered, in the order of ``ids``: records with what is computed."""
-    records = claim_records(session, ids)
+    rows = claim_rows(session, ids)
     if view.excludes:
-        return [_seen_through(view, id_, records[id_]) for id_ in ids]
-    flags = session.execute(
-        select(
-            Claim.id,
-            Claim.conflict,
-            Claim.severity,
-            Claim.passage_count,
-            Claim.document_count,
-        ).where(Claim.id.in_(ids)),
-    )
-    flag_of = {row.id: row for row in flags}
+        return [_seen_through(view, id_, rows[id_][1]) for id_ in ids]
     conflicts = _conflict_refs(session, ids)
     return [
-        records[id_]
+        record
         | {
-            "conflict": flag_of[id_].conflict,
-            "severity": flag_of[id_].severity.value,
+            "conflict": row.conflict,
+            "severity": row.severity.value,
             "conflicts": conflicts.get(id_, []),
-            "passage_count": flag_of[id_].passage_count,
-            "document_count": flag_of[id_].document_count,
+            "passage_count": row.passage_count,
+            "document_count": row.document_count,
             "highlights": None,
         }
         for id_ in ids
+        for row, record in (rows[id_],)
     ]
 
 
@@ -121,14 +112,17 @@ def _seen_through(view: View, id_: int, record: Record) -> Record:
     }
 
 
+_CONFLICTS = (
+    select(ConflictClaim.claim_id, ConflictClaim.severity, Conflict.id, Conflict.kind)
+    .join(Conflict, Conflict.id == ConflictClaim.conflict_id)
+    .where(ConflictClaim.claim_id.in_(bindparam("ids", expanding=True)), Conflict.status == "open")
+    .order_by(ConflictClaim.claim_id, Conflict.id)
+    .distinct()
+)
+
+
 def _conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
-    rows = session.execute(
-        select(ConflictClaim.claim_id, ConflictClaim.severity, Conflict.id, Conflict.kind)
-        .join(Conflict, Conflict.id == ConflictClaim.conflict_id)
-        .where(ConflictClaim.claim_id.in_(claim_ids), Conflict.status == "open")
-        .order_by(ConflictClaim.claim_id, Conflict.id)
-        .distinct(),
-    )
+    rows = session.execute(_CONFLICTS, {"ids": list(claim_ids)})
     found: dict[int, dict[int, Record]] = {}
     for claim_id, severity, conflict_id, kind in rows:
         found.setdefault(claim_id, {})[conflict_id] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.conflicts.decisions import STALE
@@ -95,21 +95,24 @@ def _clauses(session: Session, filters: Mapping[str, Any]) -> list[ColumnElement
     return clauses
 
 
+_BRIEFS = (
+    select(
+        Conflict.id,
+        Conflict.question,
+        Conflict.kind,
+        Conflict.computed,
+        Conflict.effective,
+        Conflict.explanation,
+        Conflict.body,
+    )
+    .where(Conflict.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Conflict.id)
+)
+
+
 def conflict_briefs(session: Session, ids: Sequence[int]) -> list[Record]:
     """Conflicts short enough to stand beside every list of claims."""
-    rows = session.execute(
-        select(
-            Conflict.id,
-            Conflict.question,
-            Conflict.kind,
-            Conflict.computed,
-            Conflict.effective,
-            Conflict.explanation,
-            Conflict.body,
-        )
-        .where(Conflict.id.in_(ids))
-        .order_by(Conflict.id),
-    )
+    rows = session.execute(_BRIEFS, {"ids": list(ids)})
     return [
         {
             "id": public_id(Prefix.conflict, row.id),

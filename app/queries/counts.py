@@ -61,12 +61,10 @@ def count_claims(
     precision = asked.get("count", "capped")
     if precision == "none":
         return UNCOUNTED
-    if precision == "exact":
-        return count_up_to(session, Claim.id, clauses, None)
-    total = count_up_to(session, Claim.id, clauses, CAP)
-    if not total.is_exact and (counted := find_counts(session, asked, view)) is not None:
+    counted = find_counts(session, asked, view)
+    if counted is not None:
         return Total(sum(counted.values()), is_exact=True)
-    return total
+    return count_up_to(session, Claim.id, clauses, None if precision == "exact" else CAP)
 
 
 def find_counts(

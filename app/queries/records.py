@@ -5,11 +5,11 @@ is added by the queries that answer, and is never part of a revision.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import BindParameter, Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.identifiers import Prefix, public_id
@@ -42,49 +42,63 @@ def reference(prefix: Prefix, number: int | None) -> str | None:
     return None if number is None else public_id(prefix, number)
 
 
-def claim_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
-    """The claims of these ids with their citations; four statements, however many."""
-    columns = select(
-        *(column for column in Claim.__table__.columns if column.name not in _NOT_IN_CLAIM),
+# Statements that every list needs are made once: making them takes longer than answering them.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_NOT_IN_RECORD = {"identity"}
+_CLAIMS = (
+    select(
+        *(column for column in Claim.__table__.columns if column.name not in _NOT_IN_RECORD),
         Condition.slug,
         Condition.name,
-    ).join(Condition, Condition.id == Claim.condition_id)
-    rows = session.execute(columns.where(Claim.id.in_(ids))).all()
-    concepts = _concept_labels(session, rows)
-    citations = _citation_records(session, ids)
-    return {row.id: _claim_record(row, concepts, citations[row.id]) for row in rows}
-
-
-_NOT_IN_CLAIM = {"identity", "conflict", "severity", "passage_count", "document_count"}
+    )
+    .join(Condition, Condition.id == Claim.condition_id)
+    .where(Claim.id.in_(_IDS))
+)
 _CONCEPT_COLUMNS = ("concept_id", "subject_id", *(f"{part}_id" for part in ScopePart))
+_CONCEPTS = select(Concept.id, Concept.key, Concept.label).where(Concept.id.in_(_IDS))
+_CITATIONS = (
+    select(
+        *Citation.__table__.columns,
+        Passage.key,
+        Passage.heading,
+        Passage.document_id,
+        Document.key.label("document_key"),
+    )
+    .join(Passage, Passage.id == Citation.passage_id)
+    .join(Document, Document.id == Passage.document_id)
+    .where(Citation.claim_id.in_(_IDS))
+    .order_by(Citation.claim_id, Citation.position)
+)
+
+
+def claim_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    """The claims of these ids with their citations; three statements, however many."""
+    return {id_: record for id_, (_, record) in claim_rows(session, ids).items()}
+
+
+def claim_rows(session: Session, ids: Sequence[int]) -> dict[int, tuple[AnyRow, Record]]:
+    """With each record the row that it was made of, which has what is computed."""
+    asked = {"ids": list(ids)}
+    rows = session.execute(_CLAIMS, asked).all()
+    concepts = _concept_labels(session, rows)
+    citations = _citation_records(session, asked)
+    return {row.id: (row, _claim_record(row, concepts, citations[row.id])) for row in rows}
 
 
 def _concept_labels(session: Session, rows: Iterable[AnyRow]) -> dict[int | None, Record | None]:
     wanted = {value for row in rows for name in _CONCEPT_COLUMNS if (value := getattr(row, name))}
-    found = session.execute(
-        select(Concept.id, Concept.key, Concept.label).where(Concept.id.in_(wanted)),
-    )
     labels: dict[int | None, Record | None] = {None: None}
-    labels.update({id_: {"key": key, "label": label} for id_, key, label in found})
+    if wanted:
+        found = session.execute(_CONCEPTS, {"ids": list(wanted)})
+        labels.update({id_: {"key": key, "label": label} for id_, key, label in found})
     return labels
 
 
-def _citation_records(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
-    rows = session.execute(
-        select(
-            *Citation.__table__.columns,
-            Passage.key,
-            Passage.heading,
-            Passage.document_id,
-            Document.key.label("document_key"),
-        )
-        .join(Passage, Passage.id == Citation.passage_id)
-        .join(Document, Document.id == Passage.document_id)
-        .where(Citation.claim_id.in_(claim_ids))
-        .order_by(Citation.claim_id, Citation.position),
-    )
+def _citation_records(
+    session: Session, asked: Mapping[str, Sequence[int]]
+) -> dict[int, list[Record]]:
     found: dict[int, list[Record]] = defaultdict(list)
-    for row in rows:
+    for row in session.execute(_CITATIONS, asked):
         found[row.claim_id].append(
             {
                 "id": public_id(Prefix.citation, row.id),

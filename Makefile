@@ -12,7 +12,7 @@ CLAIMBASE_SOURCES ?= ../shared/sources
 SOURCE := $(CLAIMBASE_SOURCES)/milia-syndrome.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench torture
+.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench bench-bases torture
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -56,8 +56,17 @@ test: .venv/.development ## Install and run the tests; T=tests/api for some
 test-postgresql: .venv/.development ## The tests on a PostgreSQL that is started for them
 	$(BIN)/python -m tests.postgresql $(PYTEST_OPTIONS) $(T)
 
-bench: .venv/.development ## How fast reads are, as ratios to a bare application
-	$(BIN)/python -m bench.reads
+.venv-bench/.installed: requirements-bench.txt
+	@echo "Installing what is compared with into .venv-bench; this is done once."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: .venv/.development .venv-bench/.installed ## Measure the goals; ONLY="p1 p3" for some, BASES=folder
+	$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY)) $(if $(BASES),--bases $(BASES))
+
+bench-bases: .venv/.development ## Make the bases that are measured: half an hour, 5 GB; BASES=folder
+	$(BIN)/python -m bench.bases $(if $(BASES),--bases $(BASES))
 
 fuzz: .venv/.development ## 100,000 random queries, none of them a 5xx; N=2000 for fewer
 	@$(BIN)/python -m tools.fuzz_queries $(or $(N),100000)
@@ -84,10 +93,19 @@ openapi: .venv/.development ## Accept a changed API into docs/openapi.json
 lock: ## Pin what pyproject.toml asks for; UPGRADE=1 for the newest of everything (needs uv)
 	$(UV_COMPILE) -o requirements.txt pyproject.toml
 	$(UV_COMPILE) -c requirements.txt -o requirements-dev.txt --group dev pyproject.toml
+	$(UV_COMPILE) -c requirements.txt -o requirements-bench.txt --group bench
 
-torture: .venv/.development ## Many editors, stale reads, backups, in full, on SQLite and PostgreSQL
+torture: .venv/.development ## Editors, kills, power cuts, backups and more, in full, on SQLite and PostgreSQL
 	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),10000)
 	$(BIN)/python -m tests.torture.stale_reads --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.backups --cycles $(or $(CYCLES),25)
 	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),10000)
 	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)
+	$(BIN)/python -m tests.torture.kills --cycles $(or $(KILLS),1000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.kills --cycles $(or $(KILLS),200)
+	$(BIN)/python -m tests.torture.power_cuts --points $(or $(POINTS),20000)
+	$(BIN)/python -m tests.torture.migration_kills
+	$(BIN)/python -m tests.postgresql --run tests.torture.migration_kills --again 10
+	$(BIN)/python -m tests.torture.storage
+	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
+	$(BIN)/python -m tests.torture.replicas --edits 12 --planted

@@ -321,7 +321,10 @@ def test_ci_runs_only_targets_that_exist() -> None:
 # Locks
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_pinned_package_has_hashes(name: str) -> None:
     blocks = re.split(r"\n(?=[a-z0-9])", read(name).strip())
 
@@ -331,7 +334,7 @@ def test_every_pinned_package_has_hashes(name: str) -> None:
     assert unhashed == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_does_not_say_where_packages_came_from(name: str) -> None:
     assert re.findall(r"https?:|@ |^-", read(name), re.MULTILINE) == []
 
@@ -347,6 +350,7 @@ def test_every_dependency_is_pinned() -> None:
     named = {
         "requirements.txt": project["project"]["dependencies"],
         "requirements-dev.txt": project["dependency-groups"]["dev"],
+        "requirements-bench.txt": project["dependency-groups"]["bench"],
     }
 
     for name, wanted in named.items():

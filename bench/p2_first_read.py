@@ -1,0 +1,77 @@
+"""P2: the first read of milia's page after each edit of one of its claims, on one connection,
+against the same bytes of a bare application and against a page made of ORM objects."""
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from bench.measuring import (
+    Asking,
+    Plan,
+    Row,
+    at_least,
+    bare,
+    get,
+    in_milliseconds,
+    key_of,
+    seconds_until,
+    served_by_uvicorn,
+    shuffled,
+)
+
+PATH = "/conditions/milia"
+EDITS = 8  # in each round at most; the median counts
+BARE_READS = 100
+
+
+def measure(plan: Plan) -> list[Row]:
+    base = plan.smallest
+    port = plan.servers.own(base)
+    with (
+        served_by_uvicorn("bench.orm_page:app", CLAIMBASE_DATABASE_URL=base.url) as orm_port,
+        tempfile.TemporaryDirectory() as folder,
+        closing(Asking(port, key_of(base))) as asking,
+        closing(Asking(orm_port)) as of_orm,
+    ):
+        page = asking.read(PATH, accept_encoding="identity")
+        claim = page.json()["claims"][0]["data"][0]["id"]
+        with (
+            bare(page.content, Path(folder)) as bare_port,
+            closing(Asking(bare_port)) as of_bare,
+        ):
+
+            def after_an_edit() -> float:
+                asking.edit(claim)
+                return asking.seconds_of(get(PATH))
+
+            found = shuffled(
+                {
+                    "first read": lambda: seconds_until(plan.seconds, EDITS, after_an_edit),
+                    "bare": lambda: seconds_until(
+                        plan.seconds, BARE_READS, lambda: of_bare.seconds_of(get("/"))
+                    ),
+                    "ORM": lambda: seconds_until(
+                        plan.seconds, EDITS, lambda: of_orm.seconds_of(get(PATH))
+                    ),
+                },
+                plan.rounds,
+            )
+        size = len(of_orm.read(PATH).content)
+    own_median = found["first read"].median
+    shown = {name: in_milliseconds(figures) for name, figures in found.items()}
+    return [
+        Row(
+            "P2",
+            "bare application / first read after an edit",
+            *at_least(0.3, found["bare"].median / own_median),
+            {name: shown[name] for name in ("first read", "bare")},
+            f"{len(page.content):,} bytes, one connection",
+        ),
+        Row(
+            "P2",
+            "ORM objects and response_model / first read after an edit",
+            *at_least(50, found["ORM"].median / own_median),
+            {name: shown[name] for name in ("first read", "ORM")},
+            f"the ORM's page has {size:,} bytes",
+        ),
+    ]

@@ -1,0 +1,155 @@
+"""P7: one edit of a published claim, with its search index, conflicts, revision, counters and
+digest, against an update of its row and an insert of a revision by hand: both in one transaction
+in WAL mode with ``synchronous=FULL``; the bare one on a copy of the base."""
+
+import json
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from app.commands.changes import ChangeDraft, finish_change
+from app.commands.claim_edits import Edit, edit_claim
+from app.db import create_sqlite_file, make_engine, make_sessions, sqlite_driver
+from app.models import Claim, Condition
+from app.policy import Role
+from app.queries.accounts import Actor
+from app.queries.records import claim_records
+from app.vocabulary import ClaimStatus, load_vocabulary
+from bench.bases import Base
+from bench.generator import CLAIMS_OF_A_CONDITION
+from bench.measuring import (
+    Asking,
+    Plan,
+    Row,
+    another_version,
+    at_most,
+    in_milliseconds,
+    key_of,
+    seconds_of,
+    seconds_until,
+    shuffled,
+)
+
+MOST = 40  # edits of each side in a round
+UPDATE = (
+    "UPDATE claims SET statement = ?, age_low = ?, version = version + 1, updated_at = ?"
+    " WHERE id = ? AND version = ?"
+)
+INSERT = (
+    "INSERT INTO revisions (record_type, record_id, version, change, event, condition_id, action,"
+    " snapshot) VALUES ('claim', ?, ?, ?, ?, ?, 'updated', ?)"
+)
+
+
+def measure(plan: Plan) -> list[Row]:
+    ours = plan.smallest
+    port, key = plan.servers.own(ours), key_of(ours)
+    typical = f"bench-condition-{ours.claims // CLAIMS_OF_A_CONDITION // 2}"
+    with tempfile.TemporaryDirectory() as folder, closing(Asking(port, key)) as asking:
+        by_hand = Base(ours.claims, Path(folder) / "bare.db")
+        create_sqlite_file(by_hand.url)
+        with (
+            closing(sqlite_driver.connect(ours.path)) as source,
+            closing(sqlite_driver.connect(by_hand.path)) as target,
+        ):
+            source.backup(target)
+        return [_compared(plan, asking, (ours, by_hand), slug) for slug in ("milia", typical)]
+
+
+def _compared(plan: Plan, asking: Asking, bases: tuple[Base, Base], slug: str) -> Row:
+    ours, by_hand = bases
+    with closing(ByHand(by_hand, slug)) as bare, closing(Own(ours, slug)) as edits:
+        claims = asking.read(f"/claims?condition={slug}&limit=1").json()["meta"]["total"]
+        claim = f"CLM{edits.claim}"
+        asking.edit(claim)
+        found = shuffled(
+            {
+                "edit": lambda: seconds_until(plan.seconds, MOST, lambda: seconds_of(edits.edit)),
+                "over HTTP": lambda: seconds_until(plan.seconds, MOST, lambda: asking.edit(claim)),
+                "bare": lambda: seconds_until(plan.seconds, MOST, lambda: seconds_of(bare.edit)),
+            },
+            plan.rounds,
+        )
+    shown = {name: in_milliseconds(figures) for name, figures in found.items()}
+    ratio = found["edit"].median / found["bare"].median
+    return Row(
+        "P7",
+        f"one edit / bare update and insert, condition of {claims} claims",
+        *at_most(3, ratio),
+        shown,
+    )
+
+
+class ByHand:
+    def __init__(self, base: Base, slug: str) -> None:
+        with closing(Own(base, slug)) as known:
+            self._claim, self._condition = known.claim, known.condition
+            self._version = known.version
+            self._snapshot = json.dumps(known.record())
+        self._connection: Any = sqlite_driver.connect(base.path, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous = FULL")
+        last = (
+            "SELECT change, max(event) FROM revisions"
+            " WHERE change = (SELECT max(number) FROM changes)"
+        )
+        [[self._change, self._event]] = self._connection.execute(last).fetchall()
+
+    def edit(self) -> None:
+        version = self._version + 1
+        self._event += 1
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        now = time.strftime("%Y-%m-%d %H:%M:%S.000000")
+        words = f"Other words of version {version}."
+        execute(UPDATE, (words, version % 100, now, self._claim, self._version))
+        of_revision = (self._claim, version, self._change, self._event, self._condition)
+        execute(INSERT, (*of_revision, self._snapshot))
+        execute("COMMIT")
+        self._version = version
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Own:
+    """The command, without HTTP; of the first published claim of a condition."""
+
+    def __init__(self, base: Base, slug: str) -> None:
+        self._engine = make_engine(base.url)
+        self._sessions = make_sessions(self._engine)
+        self._vocabulary = load_vocabulary()
+        self._actor = Actor("bench", Role.admin, "")
+        with self._sessions.read() as session:
+            self.claim, self.condition = session.execute(
+                select(Claim.id, Claim.condition_id)
+                .join(Condition, Condition.id == Claim.condition_id)
+                .where(Condition.slug == slug, Claim.status == ClaimStatus.published)
+                .order_by(Claim.id)
+                .limit(1)
+            ).one()
+
+    def record(self) -> dict[str, Any]:
+        with self._sessions.read() as session:
+            return claim_records(session, [self.claim])[self.claim]
+
+    @property
+    def version(self) -> int:
+        version: int = self.record()["version"]
+        return version
+
+    def edit(self) -> None:
+        with self._sessions.write.begin() as session:
+            row = session.execute(
+                select(Claim.statement, Claim.version).where(Claim.id == self.claim)
+            ).one()
+            draft = ChangeDraft("person", "bench", "edit_claim", "Measured.")
+            edit = Edit(self.claim, row.version, self._actor, self._vocabulary)
+            edit_claim(session, draft, edit, another_version(row.statement, row.version))
+            finish_change(session, draft)
+
+    def close(self) -> None:
+        self._engine.dispose()

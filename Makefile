@@ -7,6 +7,10 @@ PYTEST_OPTIONS := -n auto --dist loadgroup
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
+# What is the same whatever the database is.
+WITHOUT_A_BASE := tests/bench tests/conflicts tests/schemas tests/contract/test_house_rules.py \
+	tests/contract/test_workshop.py tests/exports/test_guards.py tests/torture/test_power_cuts.py
+
 # The texts that citations are compared with. They are not part of this repository.
 CLAIMBASE_SOURCES ?= ../shared/sources
 SOURCE := $(CLAIMBASE_SOURCES)/milia-syndrome.txt
@@ -54,7 +58,7 @@ test: .venv/.development ## Install and run the tests; T=tests/api for some
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(T)
 
 test-postgresql: .venv/.development ## The tests on a PostgreSQL that is started for them
-	$(BIN)/python -m tests.postgresql $(PYTEST_OPTIONS) $(T)
+	$(BIN)/python -m tests.postgresql $(PYTEST_OPTIONS) $(or $(T),$(WITHOUT_A_BASE:%=--ignore=%))
 
 .venv-bench/.installed: requirements-bench.txt
 	@echo "Installing what is compared with into .venv-bench; this is done once."
@@ -107,5 +111,9 @@ torture: .venv/.development ## Editors, kills, power cuts, backups and more, in 
 	$(BIN)/python -m tests.torture.migration_kills
 	$(BIN)/python -m tests.postgresql --run tests.torture.migration_kills --again 10
 	$(BIN)/python -m tests.torture.storage
+	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),100000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.schemas --cases $(or $(CASES),100000)
+	$(BIN)/python -m tests.torture.terminations --seconds 20 --rounds $(or $(ROUNDS),20)
+	$(BIN)/python -m tests.torture.terminations --seconds 5 --rounds 1 --planted
 	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.replicas --edits 12 --planted

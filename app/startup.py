@@ -82,8 +82,25 @@ def _refuse_what_is_no_base(path: Path) -> None:
                 f"The file {path} is empty, which no base is: restore a backup, or remove it.",
             )
         time.sleep(0.05)
+    if _is_cut_short(path, log):
+        raise StartupError(f"The file {path} is cut short: it has to be restored from a backup.")
     if _is_of_another_application(path):
         raise StartupError(f"The file {path} is a database of another application.")
+
+
+def _is_cut_short(path: Path, log: Path) -> bool:
+    """Whether pages are missing that the header counts; a log may be about to bring them."""
+    if not path.is_file() or (log.exists() and log.stat().st_size):
+        return False
+    with path.open("rb") as file:
+        header = file.read(100)
+    if not header.startswith(b"SQLite format 3\0"):
+        return False
+    page_size = int.from_bytes(header[16:18], "big")
+    page_size = 65_536 if page_size == 1 else page_size
+    # The count is of this file if it was written with the last change.
+    is_valid = header[24:28] == header[92:96]
+    return is_valid and int.from_bytes(header[28:32], "big") * page_size > path.stat().st_size
 
 
 def _is_of_another_application(path: Path) -> bool:

@@ -8,7 +8,7 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
 # What is the same whatever the database is.
-WITHOUT_A_BASE := tests/bench tests/conflicts tests/schemas tests/contract/test_house_rules.py \
+WITHOUT_A_BASE := tests/bench tests/schemas tests/contract/test_house_rules.py \
 	tests/contract/test_workshop.py tests/exports/test_guards.py tests/torture/test_power_cuts.py
 
 # The texts that citations are compared with. They are not part of this repository.
@@ -16,7 +16,7 @@ CLAIMBASE_SOURCES ?= ../shared/sources
 SOURCE := $(CLAIMBASE_SOURCES)/milia-syndrome.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench bench-bases torture
+.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench bench-bases torture audit
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -117,3 +117,18 @@ torture: .venv/.development ## Editors, kills, power cuts, backups and more, in 
 	$(BIN)/python -m tests.torture.terminations --seconds 5 --rounds 1 --planted
 	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.replicas --edits 12 --planted
+
+.venv-audit/bin/pip-audit:
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install -qq --disable-pip-version-check --only-binary :all: 'pip-audit>=2.9,<3'
+
+audit: .venv-audit/bin/pip-audit ## Look up known faults of what is pinned; needs the advisory service
+	@for file in requirements.txt requirements-dev.txt requirements-bench.txt; do \
+		echo "$$file:"; \
+		if ! .venv-audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+			-r $$file 2> .venv-audit/said; then \
+			grep -q '^Found' .venv-audit/said && { cat .venv-audit/said >&2; exit 1; }; \
+			echo "NOT AUDITED: the advisory service did not answer ($$(tail -n 1 .venv-audit/said | cut -c 1-200))" >&2; \
+			exit 1; \
+		fi; \
+	done

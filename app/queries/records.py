@@ -35,7 +35,7 @@ AnyRow = Row[*tuple[Any, ...]]
 
 def stamp(moment: datetime) -> str:
     """UTC with microseconds and ``Z``, of one length, so that times also sort as text."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def reference(prefix: Prefix, number: int | None) -> str | None:
@@ -54,7 +54,8 @@ _CLAIMS = (
     .join(Condition, Condition.id == Claim.condition_id)
     .where(Claim.id.in_(_IDS))
 )
-_CONCEPT_COLUMNS = ("concept_id", "subject_id", *(f"{part}_id" for part in ScopePart))
+_SCOPE_COLUMNS = tuple((part.value, f"{part}_id") for part in ScopePart)
+_CONCEPT_COLUMNS = ("concept_id", "subject_id", *(column for _, column in _SCOPE_COLUMNS))
 _CONCEPTS = select(Concept.id, Concept.key, Concept.label).where(Concept.id.in_(_IDS))
 _CITATIONS = (
     select(
@@ -139,7 +140,7 @@ def _claim_record(
             "unit": row.quantity_unit,
             "as_said": row.quantity_as_said,
         }
-    scope: Record = {part.value: concepts[getattr(row, f"{part}_id")] for part in ScopePart}
+    scope: Record = {name: concepts[getattr(row, column)] for name, column in _SCOPE_COLUMNS}
     scope |= {"age_low": row.age_low, "age_high": row.age_high}
     return {
         "id": public_id(Prefix.claim, row.id),

@@ -1,5 +1,6 @@
 """Accounts and keys: for admins, and one's own for everybody who has one."""
 
+from datetime import UTC
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -13,6 +14,7 @@ from app.errors import ForbiddenError, InvalidRequestError, NotFoundError, Unaut
 from app.preconditions import IfMatch
 from app.problems import problem_responses
 from app.queries.accounts import get_account, list_accounts
+from app.queries.records import stamp
 from app.schemas.accounts import (
     AccountIn,
     AccountList,

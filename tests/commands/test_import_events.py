@@ -1,11 +1,12 @@
 """The events of an import are kept on disk, and are the same every time they are walked."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from app.commands.changes import Event
-from app.commands.import_events import EventSpool
+from app.commands.changes import Event, written_event
+from app.commands.import_events import EventSpool, Ready, Spool
 
 EVENTS = [
     Event("claim", number, 1, "created", {"number": number, "words": "é" * number}, 7)
@@ -30,8 +31,17 @@ def test_two_may_walk_at_once(spool: EventSpool) -> None:
     assert all(one == other for one, other in zip(spool, spool, strict=True))
 
 
-def test_one_event_is_found_by_its_place(spool: EventSpool) -> None:
-    assert (spool[3], spool[-1], spool[1:3]) == (EVENTS[3], EVENTS[-1], EVENTS[1:3])
+def test_events_that_were_written_elsewhere_have_their_place_among_them(
+    spool: EventSpool,
+) -> None:
+    with closing(Spool()) as elsewhere:
+        ready = [tuple(written_event(event)) for event in EVENTS[:3]]
+        places = Ready(elsewhere.append({}), elsewhere.append(ready), len(ready))
+        spool.append_ready(elsewhere, places, "claim", "created")
+        spool.append(EVENTS[5])
+
+        assert list(spool) == [*EVENTS, *EVENTS[:3], EVENTS[5]]
+        assert len(spool) == spool.actions["claim", "created"] == len(EVENTS) + 4
 
 
 def test_events_may_come_after_a_walk(spool: EventSpool) -> None:

@@ -73,7 +73,7 @@ def on_document(record: Record, **body: Any) -> Call:
 
 def with_citations(desk: Desk) -> Record:
     more = [*CITED, {"passage": "leaflet/p2", "locator": "line 2"}]
-    return drafted(desk.admin, claim_of(citations=more) | {"citations": more})
+    return drafted(desk.admin, claim_of() | {"citations": more})
 
 
 def submitted(desk: Desk) -> Record:

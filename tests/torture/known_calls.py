@@ -1,6 +1,6 @@
 """For every operation one call that succeeds on the small base of ``tests.api.sources``."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.api.curation import REASON, drafted, tag
 from tests.api.operations import Operation, example_of
@@ -22,6 +22,16 @@ Record = dict[str, Any]
 LINES = {"Content-Type": "application/jsonl"}
 # The document's examples are of the base with the seed.
 OF_THE_SMALL_BASE = {"key": "gene"}
+
+
+class Known(NamedTuple):
+    """A call that succeeds; ``body`` may be empty, or bytes; ``role`` is who has to make it."""
+
+    path: Record
+    query: Record
+    headers: Record
+    body: Any
+    role: str
 
 
 def lines() -> bytes:
@@ -58,23 +68,21 @@ OTHERS = {
 }
 
 
-def known_call(desk: Desk, operation: Operation) -> tuple[Call, Record, str]:
-    """The call, its query, and the role of who makes it."""
+def known_call(desk: Desk, operation: Operation) -> Known:
     name = operation.described["operationId"]
     query = {
         each["name"]: example_of(each)
         for each in operation.query_parameters
         if each.get("required")
     }
-    role = "contributor" if name == "withdraw_own_proposal" else "admin"
     if "reason" in query:
         query["reason"] = REASON
     make = CALLS.get(name) or OTHERS.get(name)
     if make is not None:
         call = make(desk)
-        if name == "create_import":
-            call = call._replace(body=lines())  # type: ignore[arg-type]
-        return call, query, role
+        body = lines() if name == "create_import" else call.body
+        role = "contributor" if name == "withdraw_own_proposal" else "admin"
+        return Known(call.path, query, call.headers, body, role)
     path = {each["name"]: example_of(each) for each in operation.path_parameters}
     path |= {name: value for name, value in OF_THE_SMALL_BASE.items() if name in path}
-    return Call(path, {}), query, role
+    return Known(path, query, {}, {}, "admin")

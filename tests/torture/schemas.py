@@ -1,0 +1,252 @@
+"""Calls that are made from the OpenAPI document: does every answer keep what it promises?
+
+``python -m tests.torture.schemas [--cases 5000] [--seed 1]``; the base is SQLite, or one of the
+server that ``CLAIMBASE_TEST_DATABASE_URL`` names. schemathesis makes calls that fit the document
+and calls that do not; some of their parts are replaced by what is known to be accepted, so that
+they get beyond the first refusal. Every call is undone, so that the next finds the same base. The
+first call of each operation is one that has to succeed.
+"""
+
+import argparse
+import os
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi import checks
+from sqlalchemy import Connection, Engine
+
+from app.commands.changes import ChangeDraft, finish_change
+from app.commands.vocabularies import store_vocabulary
+from app.config import Settings
+from app.db import make_sessions
+from app.main import create_app
+from app.middleware.surroundings import SECURITY_HEADERS
+from app.vocabulary import load_vocabulary
+from tests.api.operations import OPERATIONS, Operation
+from tests.api.sources import Desk, desk_at
+from tests.apps import document
+from tests.conftest import rolled_back
+from tests.databases import migrated_engine, new_database
+from tests.torture.known_calls import known_call
+
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+# What any operation may answer without naming it: to a key that is not valid, or of too low a
+# role; to a head that cannot be read; to an address that, filled in, is another one.
+ANYWHERE = {"400", "401", "403", "404", "405"}
+MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+ROLES = (None, "contributor", "curator", "curator", "admin", "admin", "admin")
+
+
+@dataclass
+class Outcome:
+    """``wrong``: for operation, status and what is wrong: how often, and the first such call."""
+
+    cases: int = 0
+    seconds: float = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    successes: Counter[str] = field(default_factory=Counter)
+    wrong: dict[tuple[str, int, str], tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def never_successful(self) -> set[str]:
+        return {each.described["operationId"] for each in OPERATIONS} - self.successes.keys()
+
+
+@schemathesis.serializer("application/jsonl", "application/x-ndjson")
+def _lines(_context: Any, value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+def strict_document() -> dict[str, Any]:
+    """The document without ``default``, which would allow every operation every status."""
+    described = dict(document())
+    described["paths"] = {
+        path: {
+            method: operation | {"responses": _named(operation["responses"])}
+            for method, operation in operations.items()
+        }
+        for path, operations in described["paths"].items()
+    }
+    return described
+
+
+def _named(responses: dict[str, Any]) -> dict[str, Any]:
+    named = {status: answer for status, answer in responses.items() if status != "default"}
+    return dict.fromkeys(ANYWHERE, responses["default"]) | named
+
+
+def run(engine: Engine, cases: int, number: int) -> Outcome:
+    """``engine`` is of a base with the vocabulary and nothing else; it is left as it was."""
+    outcome = Outcome()
+    begun = time.monotonic()
+    with rolled_back(engine) as sessions:
+        app = create_app(Settings(), sessions=sessions)
+        app.openapi_schema = document()
+        schema = schemathesis.openapi.from_dict(strict_document())
+        schema.app = app
+        desk = desk_at(TestClient(app), sessions)
+        connection: Connection = sessions.read.kw["bind"]
+        for operation in OPERATIONS:
+            with connection.begin_nested() as undone:
+                made = schema[operation.path][operation.method]
+                trial = Trial(made, desk, connection, operation, outcome)
+                trial.run(max(1, cases // len(OPERATIONS)), number)
+                undone.rollback()
+    outcome.seconds = time.monotonic() - begun
+    return outcome
+
+
+class Trial:
+    """The calls of one operation."""
+
+    def __init__(
+        self,
+        made: Any,
+        desk: Desk,
+        connection: Connection,
+        operation: Operation,
+        outcome: Outcome,
+    ) -> None:
+        self._made, self._connection, self._outcome = made, connection, outcome
+        self._name = operation.described["operationId"]
+        self._keys = {
+            role: getattr(desk, role).headers["authorization"] if role else None for role in ROLES
+        }
+        self._known = known_call(desk, operation)
+
+    def run(self, cases: int, number: int) -> None:
+        known = self._made.Case(
+            path_parameters=dict(self._known.path),
+            query=dict(self._known.query),
+            headers=dict(self._known.headers),
+            **self._known_body(),
+        )
+        self._send(known, self._known.role)
+        if cases > 1:
+            self._generate(cases - 1, number)
+
+    def _known_body(self) -> dict[str, Any]:
+        if not self._known.body:
+            return {}
+        kind = self._known.headers.get("Content-Type", "application/json")
+        return {"body": self._known.body, "media_type": kind}
+
+    def _generate(self, cases: int, number: int) -> None:
+        luck = random.Random(f"{self._name} {number}")
+        strategies = [self._made.as_strategy(mode) for mode in MODES]
+
+        @seed(number)
+        @settings(
+            max_examples=cases,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate],
+        )
+        @given(case=st.one_of(strategies))
+        def calls(case: Case[Any]) -> None:
+            self._mix(case, luck)
+            self._send(case, luck.choice(ROLES))
+
+        calls()
+
+    def _mix(self, case: Case[Any], luck: random.Random) -> None:
+        """Put what is known into some parts of the call."""
+        if luck.random() < 0.7:
+            case.path_parameters = dict(self._known.path)
+        if luck.random() < 0.8:
+            for name, value in self._known.headers.items():
+                case.headers[name] = value
+        if luck.random() < 0.5:
+            case.query = dict(case.query or {}) | self._known.query
+        known = self._known.body
+        if isinstance(known, dict) and luck.random() < 0.6:
+            made = case.body if isinstance(case.body, dict) else {}
+            kept = [name for name in made if luck.random() < 0.25]
+            case.body = known | {name: made[name] for name in kept}
+
+    def _send(self, case: Case[Any], role: str | None) -> None:
+        case.headers.pop("Authorization", None)
+        if key := self._keys[role]:
+            case.headers["Authorization"] = key
+        undone = self._connection.begin_nested()
+        answer = case.call()
+        undone.rollback()
+        self._outcome.cases += 1
+        self._outcome.statuses[answer.status_code] += 1
+        if HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            self._outcome.successes[self._name] += 1
+        wrong = {
+            f"without {name}": name
+            for name in SECURITY_HEADERS
+            if not answer.headers.get(name.lower())
+        }
+        if key and "no-store" not in str(answer.headers.get("cache-control")):
+            wrong["may be kept"] = "an answer to a key"
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except FailureGroup as group:
+            wrong |= {type(failure).__name__: str(failure) for failure in group.exceptions}
+        for kind, told in wrong.items():
+            what = (self._name, answer.status_code, kind)
+            times, first = self._outcome.wrong.get(what, (0, ""))
+            first = first or f"{told} | {case.as_curl_command()} | {answer.text}"
+            self._outcome.wrong[what] = (times + 1, first)
+
+
+def problems(outcome: Outcome) -> Iterator[str]:
+    for (name, status, kind), (times, told) in sorted(outcome.wrong.items()):
+        yield f"{name}: {kind} at {status}, {times} times; the first: {told[:1500]}"
+    for name in sorted(outcome.never_successful):
+        yield f"{name}: never answered with success"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=5_000)
+    parser.add_argument("--seed", type=int, default=1)
+    given_words = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        engine = migrated_engine(new_database("schemas", Path(folder)))
+        with make_sessions(engine).write.begin() as session:
+            draft = ChangeDraft("seed", "seed", "seed", "The vocabulary.")
+            store_vocabulary(session, load_vocabulary(), draft)
+            finish_change(session, draft)
+        outcome = run(engine, given_words.cases, given_words.seed)
+        engine.dispose()
+    found = list(problems(outcome))
+    database = os.environ.get("CLAIMBASE_TEST_DATABASE_URL", "sqlite").partition(":")[0]
+    told = ", ".join(f"{times} x {status}" for status, times in sorted(outcome.statuses.items()))
+    fewest = min(outcome.successes.values(), default=0)
+    print(
+        f"{database}: {outcome.cases} calls of {len(OPERATIONS)} operations in "
+        f"{outcome.seconds:.0f} s: {told}; each operation succeeded at least {fewest} times; "
+        f"{len(found)} faults",
+    )
+    for line in found:
+        print(f"  {line}")
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -106,14 +106,14 @@ torture: .venv/.development ## Editors, kills, power cuts, backups and more, in 
 	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),10000)
 	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.kills --cycles $(or $(KILLS),1000)
-	$(BIN)/python -m tests.postgresql --run tests.torture.kills --cycles $(or $(KILLS),200)
+	$(BIN)/python -m tests.postgresql --run tests.torture.kills --cycles $(or $(KILLS),60)
 	$(BIN)/python -m tests.torture.power_cuts --points $(or $(POINTS),20000)
 	$(BIN)/python -m tests.torture.migration_kills
 	$(BIN)/python -m tests.postgresql --run tests.torture.migration_kills --again 10
 	$(BIN)/python -m tests.torture.storage
-	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),100000)
-	$(BIN)/python -m tests.postgresql --run tests.torture.schemas --cases $(or $(CASES),100000)
-	$(BIN)/python -m tests.torture.terminations --seconds 20 --rounds $(or $(ROUNDS),20)
+	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),10000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.schemas --cases $(or $(CASES),3000)
+	$(BIN)/python -m tests.torture.terminations --seconds 20 --rounds $(or $(ROUNDS),8)
 	$(BIN)/python -m tests.torture.terminations --seconds 5 --rounds 1 --planted
 	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.replicas --edits 12 --planted

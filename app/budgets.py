@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from app.errors import TooExpensiveError
 
 # Steps of SQLite's virtual machine between two looks at the clock: about a millisecond.
 STEPS = 20_000
+SET_LOCAL = text("SELECT set_config('statement_timeout', :limit, true)")
 CANCELLED = "57014"  # PostgreSQL's state of a statement that took too long
 LIFTED = "claimbase.unbounded"
 
@@ -34,7 +36,7 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
         driver.set_progress_handler(is_over, STEPS)
     else:
         limit = max(1, round(seconds * 1000))  # nought would be none
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {limit}")
+        connection.execute(SET_LOCAL, {"limit": str(limit)})
     try:
         yield
     except DBAPIError as error:

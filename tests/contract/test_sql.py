@@ -30,7 +30,7 @@ from tools.fuzz_queries import fuzz
 
 MARKERS = ["zqxmarker", "zqx-marker", "987654", "1987-06-05", "9876543", "9.876e"]
 # What we and SQLAlchemy wrote: what is public, formats of days, the wildcards around bound words.
-OWN_LITERALS = re.compile(r"'(published|%Y-%m-%d|UTC|YYYY-MM-DD|%|%%|/|)'")
+OWN_LITERALS = re.compile(r"'(published|statement_timeout|%Y-%m-%d|UTC|YYYY-MM-DD|%|%%|/|)'")
 CANARY = "qxcanary"
 
 

@@ -22,6 +22,8 @@ Record = dict[str, Any]
 LINES = {"Content-Type": "application/jsonl"}
 # The document's examples are of the base with the seed.
 OF_THE_SMALL_BASE = {"key": "gene"}
+# Which ids there are depends on what was undone before.
+LISTS = {"claim_id": "/claims", "conflict_id": "/conflicts", "document_id": "/documents"}
 
 
 class Known(NamedTuple):
@@ -85,4 +87,6 @@ def known_call(desk: Desk, operation: Operation) -> Known:
         return Known(call.path, query, call.headers, body, role)
     path = {each["name"]: example_of(each) for each in operation.path_parameters}
     path |= {name: value for name, value in OF_THE_SMALL_BASE.items() if name in path}
+    for part in path.keys() & LISTS.keys():
+        path[part] = desk.admin.get(LISTS[part]).json()["data"][0]["id"]
     return Known(path, query, {}, {}, "admin")

@@ -9,7 +9,8 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 
 # What is the same whatever the database is.
 WITHOUT_A_BASE := tests/bench tests/schemas tests/contract/test_house_rules.py \
-	tests/contract/test_workshop.py tests/exports/test_guards.py tests/torture/test_power_cuts.py
+	tests/contract/test_workshop.py tests/contract/test_openapi.py tests/exports/test_guards.py \
+	tests/startup/test_backup.py tests/torture/test_power_cuts.py
 
 # The texts that citations are compared with. They are not part of this repository.
 CLAIMBASE_SOURCES ?= ../shared/sources

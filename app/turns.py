@@ -25,9 +25,11 @@ HEAVY_ROUTES = {
     "/claims/export",
     "/conditions/{slug}/matrix",
     "/conditions/{slug}/agreement",
+    "/queue",
+    "/queue/{kind}",
 }
-# What has to be answered however much else is going on, or waits by itself.
-AT_ONCE = ("/health", "/metrics", "/changes/stream")
+# What has to be answered however much else is going on.
+AT_ONCE = {"/health/live", "/health/ready", "/metrics"}
 
 
 class Turns:
@@ -40,7 +42,7 @@ class Turns:
 
     def of(self, request: Request) -> CapacityLimiter | None:
         path: str = request.scope["route"].path
-        if path.startswith(AT_ONCE):
+        if path in AT_ONCE:
             return None
         if path in HEAVY_ROUTES or not HEAVY.isdisjoint(request.query_params.keys()):
             return self.heavy

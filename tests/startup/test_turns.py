@@ -12,7 +12,8 @@ from app.budgets import lift_budget, time_budget
 from app.config import Settings
 from app.db import Sessions
 from app.errors import TooExpensiveError
-from app.turns import Turns
+from app.turns import AT_ONCE, HEAVY_ROUTES, Turns
+from tests.api.operations import OPERATIONS
 
 LONG = {
     "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000)"
@@ -86,6 +87,10 @@ def test_heavy_reads_wait_for_each_other_and_light_ones_do_not(milia: TestClient
     milia.portal.call(turns.heavy.release_on_behalf_of, taken.pop())
     waiting.join()
     assert answers == [200]
+
+
+def test_every_route_that_is_named_is_there() -> None:
+    assert {operation.path for operation in OPERATIONS} >= HEAVY_ROUTES | AT_ONCE
 
 
 def test_a_turn_is_given_back_after_a_refusal(milia: TestClient) -> None:

@@ -1,11 +1,14 @@
 """What an import makes ready before it locks anything is what it would have written under it."""
 
 import json
+import sys
+import time
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
 
+from app.bulk import TURN, InTurns
 from app.commands.import_reading import read_plain_claim
 from app.db import Sessions, make_sessions
 from app.models import Citation, Claim, Condition, Conflict, Revision
@@ -180,3 +183,26 @@ def test_an_event_is_canonical_with_its_snapshot_put_in() -> None:
     assert canonical_event(**event, snapshot=canonical(snapshot)) == canonical(
         event_content(**event, snapshot=snapshot),
     )
+
+
+def test_turns_are_short_while_any_import_runs_and_as_before_afterwards() -> None:
+    usual = sys.getswitchinterval()
+    with InTurns():
+        with InTurns():
+            assert sys.getswitchinterval() == pytest.approx(TURN)
+        assert sys.getswitchinterval() == pytest.approx(TURN)
+
+    assert sys.getswitchinterval() == usual
+
+
+def test_an_import_rests_before_the_lock_and_never_under_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(time, "sleep", rests.append)
+    in_turns = InTurns()
+
+    in_turns("writing", 1)
+    assert rests == []
+    in_turns("checking", 1)
+    assert len(rests) == 1

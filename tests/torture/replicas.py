@@ -9,7 +9,6 @@ stays seen.
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -27,7 +26,7 @@ from tests.conftest import SEED_FILE
 from tests.standby import Pair, running_pair
 from tests.startup.servers import PATIENCE
 from tests.torture.services import served
-from tests.torture.stale_reads import LONGEST_SECONDS, READS, Edited, edit
+from tests.torture.stale_reads import LONGEST_SECONDS, READS, Edited, edit, told
 
 # Of every six edits two are made while the replica stands still.
 ROUND, PAUSED_FROM, PAUSED_UNTIL = 6, 2, 4
@@ -157,12 +156,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
         f"without a key and not from memory: {outcome.from_replica} answered by the replica, "
         f"{outcome.from_primary} by the primary"
     )
-    yield (
-        f"until the other service showed all of it: median "
-        f"{statistics.median(outcome.delays) * 1000:.0f} ms, longest "
-        f"{max(outcome.delays) * 1000:.0f} ms"
-    )
-    yield from (f"  {line}" for line in outcome.stale[:10])
+    yield from told(outcome.delays, outcome.stale)
 
 
 def main() -> int:

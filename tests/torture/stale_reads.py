@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -158,13 +158,17 @@ def lines(outcome: Outcome) -> Iterator[str]:
         f"{database}: {outcome.edits} edits, {outcome.reads} reads in two processes, "
         f"{len(outcome.stale)} stale"
     )
-    if outcome.delays:
+    yield from told(outcome.delays, outcome.stale)
+
+
+def told(delays: Sequence[float], stale: Sequence[str]) -> Iterator[str]:
+    """How long another process was behind, and the first reads that should not have been."""
+    if delays:
         yield (
             f"until the other process showed all of it: median "
-            f"{statistics.median(outcome.delays) * 1000:.0f} ms, longest "
-            f"{max(outcome.delays) * 1000:.0f} ms"
+            f"{statistics.median(delays) * 1000:.0f} ms, longest {max(delays) * 1000:.0f} ms"
         )
-    yield from (f"  {line}" for line in outcome.stale[:10])
+    yield from (f"  {line}" for line in stale[:10])
 
 
 def main() -> int:

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Request
-from pydantic_core import to_json
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.config import Settings
+from app.json_parts import Json, json_object, with_members, written
 from app.queries.pages import Page, PageAt
 from app.queries.past_reading import Reading
 from app.schemas.shared import PageIn
@@ -39,7 +39,7 @@ def answer(
     ``links`` are added to ``self`` and ``license`` in the Link header, and so are
     ``alternates``, each a media type and an address.
     """
-    content = to_json(body)
+    content = json_object(body) if isinstance(body, dict) else written(body)
     if request.method == "POST":
         headers = {"Cache-Control": "no-store"}
     else:
@@ -50,16 +50,17 @@ def answer(
 
 def answer_record(
     request: Request,
-    record: Mapping[str, Any],
+    record: dict[str, Any] | Json,
     reading: Reading,
     *,
     version: str | None = None,
     alternates: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """Something as it stands or stood: ``as_of`` tells the moment of the past."""
+    when = {"as_of": reading.as_of}
     return answer(
         request,
-        {**record, "as_of": reading.as_of},
+        with_members(record, when) if isinstance(record, Json) else record | when,
         version=version,
         alternates=alternates,
         more_headers=reading.headers,

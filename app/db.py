@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
+from app.json_parts import written
+
 try:
     from pysqlite3 import dbapi2 as _driver
 except ImportError:  # no wheel for this platform
@@ -54,12 +56,26 @@ def make_engine(url: str) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         deadlines = {name: value for name, value in DEADLINES.items() if name not in parsed.query}
         return create_engine(
-            parsed, pool_pre_ping=True, hide_parameters=True, connect_args=deadlines
+            parsed,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            json_serializer=_as_json,
+            connect_args=deadlines,
         )
-    engine = create_engine(parsed, module=sqlite_driver, poolclass=QueuePool, hide_parameters=True)
+    engine = create_engine(
+        parsed,
+        module=sqlite_driver,
+        poolclass=QueuePool,
+        hide_parameters=True,
+        json_serializer=_as_json,
+    )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _as_json(value: Any) -> str:
+    return written(value).decode()
 
 
 def make_memory_engine() -> Engine:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.commands.search import index_claims
 from app.commands.seed import is_loaded, load_seed, lock_seed, seed_digest
 from app.commands.seed_reports import SeedReport
+from app.commands.written import unwritten_claims, write_claims
 from app.config import ROOT, Settings
 from app.db import (
     BUSY_TIMEOUT_MS,
@@ -37,6 +38,7 @@ from app.schemas.seed_checks import read_seed
 from app.vocabulary import Vocabulary, load_vocabulary
 
 logger = logging.getLogger("claimbase")
+WRITTEN_AT_ONCE = 5_000  # claims, in a transaction of its own
 
 
 class StartupError(Exception):
@@ -215,6 +217,7 @@ def prepare(url: str, seed_file: Path) -> SeedReport | None:
         migrate(engine)
         sessions = make_sessions(engine)
         _fill_search_index(sessions)
+        _write_claims(sessions)
         return seed_database(sessions, seed_file)
     except DatabaseError as error:
         raise StartupError(f"The database cannot be prepared: {_reason(error)}.") from error
@@ -230,6 +233,17 @@ def _fill_search_index(sessions: Sessions) -> None:
     with sessions.write.begin() as session:
         lock_seed(session)
         index_claims(session, unindexed_claims(session))
+
+
+def _write_claims(sessions: Sessions) -> None:
+    """A migration cannot know how records are written; what is not is only answered slower."""
+    with sessions.read() as session:
+        ids = unwritten_claims(session, at_most=WRITTEN_AT_ONCE)
+    while ids:
+        with sessions.write.begin() as session:
+            lock_seed(session)
+            write_claims(session, ids)
+            ids = unwritten_claims(session, after=ids[-1], at_most=WRITTEN_AT_ONCE)
 
 
 def refuse_foreign_base(session: Session, vocabulary: Vocabulary) -> None:

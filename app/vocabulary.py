@@ -76,7 +76,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for none to 3 for contradiction."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     @property
     def is_conflict(self) -> bool:
@@ -85,6 +85,9 @@ class Severity(StrEnum):
     def lowered(self) -> "Severity":
         """One step down, never below tension; none stays none."""
         return list(Severity)[max(self.rank - 1, min(self.rank, 1))]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Policy(StrEnum):

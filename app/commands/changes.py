@@ -1,6 +1,5 @@
 """One change per command: what it did to which records, numbered when it is complete."""
 
-import json
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
@@ -13,6 +12,12 @@ from sqlalchemy.orm import Session
 
 from app.commands.counts import join_counts
 from app.commands.driver_rows import DriverRows, write_driver_rows
+from app.commands.written import (
+    as_written,
+    forgotten_claims,
+    missing_of,
+    write_claims,
+)
 from app.models import Change, Revision
 from app.models.base import utc_now
 from app.models.changes import COMMITS_CHANNEL
@@ -29,6 +34,8 @@ from app.queries.records import stamp
 # Any number, the same for every process: it orders commits on PostgreSQL.
 CHANGE_LOCK = 4_817_002
 ROWS_AT_ONCE = 500
+# Claims that a change writes out beside its own: a name that many use can be changed at once.
+WRITTEN_ANEW = 1_000
 ItemT = TypeVar("ItemT")
 REVISION_COLUMNS = (
     "record_type",
@@ -74,7 +81,7 @@ def written_event(event: Event) -> WrittenEvent:
         event.version,
         event.action,
         event.condition_id,
-        json.dumps(event.snapshot),
+        as_written(event.snapshot),
         canonical(event.snapshot),
     )
 
@@ -140,11 +147,20 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
             for n, e in batch
         ]
         write_driver_rows(session, revisions.statement, rows)
+    _write_claims(session, written())
     join_counts(session, number, len(draft.events))
     if session.get_bind().dialect.name == "postgresql":
         notice = {"channel": COMMITS_CHANNEL, "number": str(number)}
         session.execute(text("SELECT pg_notify(:channel, :number)"), notice)
     return number
+
+
+def _write_claims(session: Session, events: Iterable[WrittenEvent]) -> None:
+    """The records of its claims as the change leaves them, and some that were forgotten before."""
+    own = (e.record_id for e in events if e.record_type == "claim" and e.action != "deleted")
+    for batch in _batches(own):
+        write_claims(session, missing_of(session, batch))
+    write_claims(session, forgotten_claims(session, WRITTEN_ANEW))
 
 
 def _all_written(draft: ChangeDraft) -> Callable[[], Iterator[WrittenEvent]]:

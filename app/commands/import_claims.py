@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from app.commands.changes import ChangeDraft
+from app.commands.changes import ChangeDraft, WrittenEvent
 from app.commands.driver_rows import DriverRows, write_driver_rows
 from app.commands.import_events import EventSpool, Ready
 from app.commands.import_places import Places
@@ -24,6 +25,7 @@ from app.commands.import_rows import (
 )
 from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, parts
 from app.commands.search import index_claims, new_words_statement
+from app.commands.written import as_written, keep_written
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
 from app.queries.records import claim_records
@@ -119,6 +121,8 @@ class ClaimWriter:
         write_driver_rows(self._session, self._claims.statement, prepared["claims"])
         write_driver_rows(self._session, self._citations.statement, prepared["citations"])
         write_driver_rows(self._session, self._words, prepared["words"])
+        events = starmap(WrittenEvent, self._plan.spool.read(ready.events))
+        keep_written(self._session, [(event.record_id, event.stored) for event in events])
         assert isinstance(self._draft.events, EventSpool)
         self._draft.events.append_ready(self._plan.spool, ready, "claim", "created")
 
@@ -132,6 +136,7 @@ class ClaimWriter:
         self._write_citations(lines, rows)
         own = [row["id"] for row in rows]
         snapshots = claim_records(self._session, own)
+        keep_written(self._session, [(id_, as_written(one)) for id_, one in snapshots.items()])
         for row in rows:
             snapshot = snapshots[row["id"]]
             add_event(self._draft, "claim", row["id"], snapshot, row["condition_id"])

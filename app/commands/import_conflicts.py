@@ -4,7 +4,6 @@ All claims of such a condition are in the file. The conditions that are there al
 computed from the base, under the lock: see ``app.commands.conflicts``.
 """
 
-import json
 import marshal
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from app.commands.import_events import EventSpool, Ready, Spool
 from app.commands.import_ids import NewIds
 from app.commands.import_references import NamedCondition, References
 from app.commands.import_staging import Staging
+from app.commands.written import as_written
 from app.conflicts.reach import Answers, questions_in_reach, stands_out
 from app.identifiers import Prefix, number_of
 from app.models import Claim, Conflict, ConflictClaim
@@ -201,7 +201,7 @@ class ConflictPreparer:
             record = conflict_record(SimpleNamespace(**columns, **names))
             event = Event("conflict", id_, 1, OPENED, record, condition_id)
             prepared["events"].append(tuple(written_event(event)))
-            stored = columns | {"body": json.dumps(columns["body"])}
+            stored = columns | {"body": as_written(columns["body"])}
             prepared["conflicts"].append(self._conflicts.row(stored))
             held = _held(conflict)
             prepared["members"] += [

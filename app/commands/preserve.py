@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
 from app.commands.search import index_claims
+from app.commands.written import write_claims
 from app.errors import BaseFileError
 from app.models import Change, Claim, Model
 from app.queries.base_tables import FORMAT, SECRETS, TABLES, counted
@@ -171,6 +172,7 @@ def _index(session: Session) -> None:
     following = select(Claim.id).order_by(Claim.id).limit(ROWS_AT_ONCE)
     while ids := session.scalars(following.where(Claim.id > last)).all():
         index_claims(session, ids)
+        write_claims(session, ids)
         last = ids[-1]
 
 

@@ -14,6 +14,7 @@ from app.models.proposals import Proposal
 from app.models.requests import IdempotentAnswer, Import
 from app.models.seeds import SeedLoad, SeedRecord
 from app.models.vocabularies import StoredVocabulary
+from app.models.written_claims import WrittenClaim
 
 __all__ = [
     "Account",
@@ -42,4 +43,5 @@ __all__ = [
     "SeedLoad",
     "SeedRecord",
     "StoredVocabulary",
+    "WrittenClaim",
 ]

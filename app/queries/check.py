@@ -24,6 +24,7 @@ from app.queries.audit import (
 from app.queries.computed import compute_rows
 from app.queries.counts import count_faults
 from app.queries.search import index_faults
+from app.queries.written import written_faults
 from app.vocabulary import Severity, Verification, Vocabulary
 
 Say = Callable[[str], None]
@@ -42,6 +43,7 @@ def check_base(session: Session, vocabulary: Vocabulary, say: Say) -> list[str]:
         *_span_faults(session),
         *index_faults(session),
         *count_faults(session),
+        *written_faults(session),
     ]
     claims = session.scalar(select(func.count()).select_from(Claim))
     counted = Counter[str]()

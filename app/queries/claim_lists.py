@@ -1,5 +1,6 @@
 """Lists of claims: pages in an order, facets beside them, groups instead of them."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,8 +10,9 @@ from sqlalchemy import Select, case, distinct, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidRequestError
+from app.json_parts import Json, written
 from app.models import Claim
-from app.queries.claims import claim_bodies
+from app.queries.claims import included_as_json, shown_claims
 from app.queries.counts import CAP, DIMENSIONS, by_dimensions, count_claims, find_counts
 from app.queries.fields import FIELDS
 from app.queries.filters import compile_filters
@@ -21,9 +23,9 @@ from app.queries.search import (
     find_claims,
     first_beyond,
     search_record,
-    with_highlights,
 )
 from app.queries.view import View
+from app.queries.written import ClaimJson
 from app.vocabulary import Severity
 
 MAX_FACET_VALUES = 100
@@ -39,6 +41,7 @@ class Found(NamedTuple):
 
     page: Page
     facets: Record | None
+    included: Json
     is_capped: bool
 
 
@@ -55,13 +58,13 @@ def list_claims(session: Session, asked: Mapping[str, Any], view: View, at: Page
     if view.ranked_to is not None:
         total = total._replace(is_exact=False)
     found = read_slice(session, listing, clauses, at, total=total)
-    claims = claim_bodies(session, found.ids, view)
-    claims = with_highlights(session, claims, asked_words(asked))
+    claims = shown_claims(session, found.ids, view, asked_words(asked))
     facets = None
     if asked.get("facet"):
         facets = {name: _facet(session, asked, view, name) for name in asked["facet"]}
-    page = Page.of(found, claims, at, bound)
-    return Found(page, facets, is_capped=view.ranked_to is not None)
+    page = Page.of(found, only_fields(claims, asked.get("fields") or ()), at, bound)
+    included = included_as_json(session, claims, view)
+    return Found(page, facets, included, is_capped=view.ranked_to is not None)
 
 
 def _ranked(session: Session, asked: Mapping[str, Any], view: View) -> View:
@@ -84,12 +87,15 @@ def _ranked(session: Session, asked: Mapping[str, Any], view: View) -> View:
     return view if last is None else replace(view, ranked_to=last - 1)
 
 
-def only_fields(claims: Sequence[Record], fields: Sequence[str]) -> list[Record]:
+def only_fields(claims: Sequence[ClaimJson], fields: Sequence[str]) -> list[Json]:
     """The claims with these parts only; the id always stays."""
     if not fields:
-        return list(claims)
+        return [claim.content for claim in claims]
     kept = {"id", *fields}
-    return [{name: part for name, part in claim.items() if name in kept} for claim in claims]
+    records = (json.loads(claim.content) for claim in claims)
+    return [
+        written({name: part for name, part in record.items() if name in kept}) for record in records
+    ]
 
 
 def claim_order(session: Session, asked: Mapping[str, Any], view: View) -> tuple[Order, ...]:

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
 from app.identifiers import Prefix, number_of, parse_id, public_id
-from app.models import Claim, Conflict, ConflictClaim, Revision
+from app.json_parts import Json, json_array, json_object, with_members, written
+from app.models import Claim, Revision
 from app.queries.conflicts import BRIEF, conflict_briefs
 from app.queries.records import Record, claim_rows
+from app.queries.search import with_highlights
 from app.queries.view import EVERYTHING, View
 from app.queries.withdrawals import find_withdrawal, withdrawal_record, withdrawn
+from app.queries.written import ClaimJson, briefs_as_json, claims_as_json, conflict_refs
+from app.search_text import SearchQuery
 from app.vocabulary import ClaimStatus, Severity
 
 CLAIM_RECORD = "claim"
@@ -28,7 +32,16 @@ class Moved(NamedTuple):
     to: str
 
 
-def get_claim(session: Session, text: str, *, signed_in: bool = False) -> Record | Moved:
+class OneClaim(NamedTuple):
+    """A claim with the conflicts that it is in, and how it was withdrawn."""
+
+    id: str
+    version: int
+    content: Json
+    withdrawal: Record | None
+
+
+def get_claim(session: Session, text: str, *, signed_in: bool = False) -> OneClaim | Moved:
     """The claim called ``CLM42``, with its open conflicts and all their sides.
 
     Who is signed in may read one that is not published, too. Raises NotFoundError, and
@@ -48,11 +61,14 @@ def get_claim(session: Session, text: str, *, signed_in: bool = False) -> Record
         if withdrawal is None or not withdrawal.versions:
             raise NotFoundError("There is no claim of this id.")
         raise withdrawn(text, withdrawal)
-    [claim] = claim_bodies(session, [number])
-    return claim | {
-        "included": included_conflicts(session, [claim]),
-        "withdrawn": withdrawal.record if withdrawal else None,
-    }
+    [claim] = claims_as_json(session, [number])
+    content = with_members(claim.content, {"included": included_as_json(session, [claim])})
+    return OneClaim(
+        public_id(Prefix.claim, number),
+        claim.version,
+        content,
+        withdrawal.record if withdrawal else None,
+    )
 
 
 def get_claim_version(session: Session, text: str, *, signed_in: bool = False) -> Record:
@@ -80,7 +96,7 @@ def claim_bodies(
     rows = claim_rows(session, ids)
     if view.excludes:
         return [_seen_through(view, id_, rows[id_][1]) for id_ in ids]
-    conflicts = _conflict_refs(session, ids)
+    conflicts = conflict_refs(session, ids)
     return [
         record
         | {
@@ -112,27 +128,6 @@ def _seen_through(view: View, id_: int, record: Record) -> Record:
     }
 
 
-_CONFLICTS = (
-    select(ConflictClaim.claim_id, ConflictClaim.severity, Conflict.id, Conflict.kind)
-    .join(Conflict, Conflict.id == ConflictClaim.conflict_id)
-    .where(ConflictClaim.claim_id.in_(bindparam("ids", expanding=True)), Conflict.status == "open")
-    .order_by(ConflictClaim.claim_id, Conflict.id)
-    .distinct()
-)
-
-
-def _conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
-    rows = session.execute(_CONFLICTS, {"ids": list(claim_ids)})
-    found: dict[int, dict[int, Record]] = {}
-    for claim_id, severity, conflict_id, kind in rows:
-        found.setdefault(claim_id, {})[conflict_id] = {
-            "id": public_id(Prefix.conflict, conflict_id),
-            "kind": kind,
-            "severity": severity.value,
-        }
-    return {claim_id: list(refs.values()) for claim_id, refs in found.items()}
-
-
 def included_conflicts(
     session: Session,
     claims: Sequence[Record],
@@ -145,6 +140,43 @@ def included_conflicts(
         return {"conflicts": [{part: conflict[part] for part in BRIEF} for conflict in kept]}
     numbers = sorted(number_of(Prefix.conflict, id_) for id_ in ids)
     return {"conflicts": conflict_briefs(session, numbers)}
+
+
+def shown_claims(
+    session: Session,
+    ids: Sequence[int],
+    view: View,
+    query: SearchQuery | None = None,
+) -> list[ClaimJson]:
+    """Claims as they are answered, in the order of ``ids``, as JSON."""
+    if not view.excludes:
+        return claims_as_json(session, ids, query)
+    bodies = with_highlights(session, claim_bodies(session, ids, view), query)
+    return [
+        ClaimJson(
+            id_,
+            body["version"],
+            body["type"],
+            body["question"],
+            body["conflict"],
+            body["conflicts"],
+            written(body),
+        )
+        for id_, body in zip(ids, bodies, strict=True)
+    ]
+
+
+def included_as_json(
+    session: Session,
+    claims: Sequence[ClaimJson],
+    view: View = EVERYTHING,
+) -> Json:
+    """Who reads one side is given the others: the conflicts of these claims, in full."""
+    if view.excludes:
+        records = [{"conflicts": claim.conflicts} for claim in claims]
+        return written(included_conflicts(session, records, view))
+    ids = {number_of(Prefix.conflict, ref["id"]) for claim in claims for ref in claim.conflicts}
+    return json_object({"conflicts": json_array(briefs_as_json(session, ids))})
 
 
 def _claim_number(text: str) -> int:

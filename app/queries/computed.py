@@ -1,10 +1,10 @@
 """What the conflict rows of a condition have to be, by a fresh computation."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app import conflicts as rules
@@ -15,9 +15,16 @@ from app.conflicts.decisions import (
     in_force,
     status_of,
 )
-from app.identifiers import Prefix, number_of
+from app.conflicts.reach import questions_beside, questions_of
+from app.identifiers import Prefix, number_of, public_id
 from app.models import Concept, Conflict
-from app.queries.eligible import concept_hierarchy, eligible_claims
+from app.queries.eligible import (
+    concept_hierarchy,
+    eligible_among,
+    eligible_answers,
+    eligible_claims,
+)
+from app.queries.records import AnyRow
 from app.vocabulary import Rule, Severity, Vocabulary
 
 OPEN, CLOSED = "open", "closed"
@@ -34,6 +41,25 @@ class ComputedConflict:
     columns: dict[str, Any]
     claims: list[tuple[int, int, Severity]]
     severities: dict[str, Severity]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Claims that a change touched, and the questions that they answered before or after it."""
+
+    claims: Collection[int]
+    questions: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Conflicts as they are stored and as they have to be, by key.
+
+    Stored ones that are closed are there at least where they were asserted or are computed.
+    """
+
+    stored: dict[str, AnyRow]
+    computed: dict[str, ComputedConflict]
 
 
 def compute_rows(
@@ -55,39 +81,125 @@ def compute_over(
     vocabulary: Vocabulary,
 ) -> tuple[dict[str, ComputedConflict], dict[int, Severity]]:
     """The same over these of its claims alone."""
+    decisions = _decisions(session, condition_id)
+    found = [
+        *_by_rules(session, claims, condition_slug, vocabulary),
+        *_asserted(decisions, claims),
+    ]
+    rows = _rows(session, found, decisions, vocabulary)
+    severities = dict.fromkeys((number_of(Prefix.claim, one.id) for one in claims), Severity.none)
+    for row in rows.values():
+        for claim, severity in row.severities.items():
+            number = number_of(Prefix.claim, claim)
+            severities[number] = max(severities[number], severity, key=lambda one: one.rank)
+    return rows, severities
+
+
+def compare_all(
+    session: Session, condition_id: int, condition_slug: str, vocabulary: Vocabulary
+) -> Comparison:
+    """All conflicts of a condition."""
+    computed, _ = compute_rows(session, condition_id, condition_slug, vocabulary)
+    rows = session.execute(_OF_CONDITION, {"condition": condition_id})
+    return Comparison({row.key: row for row in rows}, computed)
+
+
+def compare_touched(
+    session: Session,
+    condition_id: int,
+    condition_slug: str,
+    touched: Touched,
+    vocabulary: Vocabulary,
+) -> Comparison:
+    """All conflicts of a condition that a change of some of its claims can reach.
+
+    They are what a computation of the whole condition would give, at the cost of the questions
+    that they are about.
+    """
+    questions = questions_beside(touched.questions, vocabulary)
+    beside = sorted(questions - set(touched.questions))
+    asked = {"condition": condition_id, "touched": sorted(touched.questions), "beside": beside}
+    rows = session.execute(_NEARBY, asked)
+    stored = {row.key: row for row in rows if _is_reached(row, touched, vocabulary)}
+    decisions = {key: row.decision for key, row in stored.items() if row.decision is not None}
+    named = {
+        number_of(Prefix.claim, claim)
+        for decision in decisions.values()
+        if decision["kind"] == Rule.asserted
+        for claim in decision["claims"]
+    }
+    claims = eligible_answers(session, condition_id, questions, vocabulary)
+    found = [*_by_rules(session, claims, condition_slug, vocabulary, touched.questions)]
+    if unknown := sorted({conflict.key for conflict in found} - stored.keys()):
+        closed = {row.key: row for row in session.execute(_BY_KEY, {"keys": unknown})}
+        stored |= closed
+        decisions |= {key: row.decision for key, row in closed.items() if row.decision is not None}
+    found += _asserted(decisions, eligible_among(session, named))
+    return Comparison(stored, _rows(session, found, decisions, vocabulary))
+
+
+_STORED = select(*Conflict.__table__.columns)
+_OF_CONDITION = _STORED.where(Conflict.condition_id == bindparam("condition"))
+# The rules that look at one question only; the others name the first of theirs.
+_OF_ONE_QUESTION = [Rule.values.value, Rule.polarity.value, Rule.frequency.value]
+_NEARBY = _OF_CONDITION.where(
+    or_(
+        (Conflict.status == OPEN)
+        & or_(
+            Conflict.question.in_(bindparam("touched", expanding=True)),
+            Conflict.question.in_(bindparam("beside", expanding=True))
+            & Conflict.rule.not_in(_OF_ONE_QUESTION),
+        ),
+        Conflict.rule == Rule.asserted.value,
+    ),
+)
+_BY_KEY = _STORED.where(Conflict.key.in_(bindparam("keys", expanding=True)))
+
+
+def _is_reached(row: AnyRow, touched: Touched, vocabulary: Vocabulary) -> bool:
+    """Whether a stored conflict is one of those that the change can reach."""
+    if row.rule == Rule.asserted:
+        decision = row.decision or {"claims": []}
+        named = {
+            *decision["claims"],
+            *(one for side in row.body["sides"] for one in side["claims"]),
+        }
+        return not named.isdisjoint(public_id(Prefix.claim, number) for number in touched.claims)
+    of_sides = (side["question"] for side in row.body["sides"])
+    made_of = questions_of(Rule(row.rule), row.question, of_sides, vocabulary)
+    return not made_of.isdisjoint(touched.questions)
+
+
+def _decisions(session: Session, condition_id: int) -> dict[str, Decision]:
+    """The decisions of a condition by the key of their conflict."""
+    return dict(session.execute(_DECISIONS, {"condition": condition_id}).all())
+
+
+_DECISIONS = select(Conflict.key, Conflict.decision).where(
+    Conflict.condition_id == bindparam("condition"),
+    Conflict.decision.is_not(None),
+)
+
+
+def _by_rules(
+    session: Session,
+    claims: Sequence[rules.Claim],
+    condition_slug: str,
+    vocabulary: Vocabulary,
+    about: Collection[str] | None = None,
+) -> Sequence[rules.Conflict]:
     result = rules.compute_conflicts(
         claims,
         vocabulary,
         concept_hierarchy(session, claims),
         condition=condition_slug,
+        about=about,
     )
-    decisions = _decisions(session, condition_id)
-    found = [*result.conflicts, *_asserted(decisions, claims)]
-    subjects = {conflict.subject for conflict in found if conflict.subject is not None}
-    known = select(Concept.key, Concept.id).where(Concept.key.in_(subjects))
-    ids = dict(session.execute(known).all())
-    rows = {}
-    severities = dict.fromkeys((claim.id for claim in claims), Severity.none)
-    for conflict in found:
-        row = rows[conflict.key] = _row(conflict, decisions.get(conflict.key), ids, vocabulary)
-        for claim, severity in row.severities.items():
-            severities[claim] = max(severities[claim], severity, key=lambda one: one.rank)
-    return rows, {number_of(Prefix.claim, id_): own for id_, own in severities.items()}
-
-
-def _decisions(session: Session, condition_id: int) -> dict[str, Decision]:
-    """The decisions of a condition by the key of their conflict."""
-    rows = session.execute(
-        select(Conflict.key, Conflict.decision).where(
-            Conflict.condition_id == condition_id,
-            Conflict.decision.is_not(None),
-        ),
-    )
-    return dict(rows.all())
+    return result.conflicts
 
 
 def _asserted(
-    decisions: dict[str, Decision], claims: Sequence[rules.Claim]
+    decisions: Mapping[str, Decision], claims: Sequence[rules.Claim]
 ) -> list[rules.Conflict]:
     found = []
     for key, decision in decisions.items():
@@ -98,6 +210,22 @@ def _asserted(
             if conflict is not None:
                 found.append(conflict)
     return found
+
+
+def _rows(
+    session: Session,
+    conflicts: Sequence[rules.Conflict],
+    decisions: Mapping[str, Decision],
+    vocabulary: Vocabulary,
+) -> dict[str, ComputedConflict]:
+    subjects = sorted({one.subject for one in conflicts if one.subject is not None})
+    ids = dict(session.execute(_CONCEPT_IDS, {"keys": subjects}).all()) if subjects else {}
+    return {one.key: _row(one, decisions.get(one.key), ids, vocabulary) for one in conflicts}
+
+
+_CONCEPT_IDS = select(Concept.key, Concept.id).where(
+    Concept.key.in_(bindparam("keys", expanding=True)),
+)
 
 
 def _row(

@@ -1,13 +1,14 @@
 """Reading conditions: the list, and the whole page of one in one answer."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
+from app.json_parts import Json, json_object, written
 from app.models import (
     Citation,
     Claim,
@@ -17,12 +18,18 @@ from app.models import (
     Conflict,
     Passage,
 )
-from app.queries.claims import claim_bodies
+from app.queries.claims import shown_claims
 from app.queries.conflicts import FLAGGED, conflict_records
 from app.queries.names import all_slugs, begins_a_word, find_condition, nearest_names
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
 from app.queries.records import Record, condition_records, document_records
 from app.queries.view import EVERYTHING, View, visible_claims
+from app.queries.written import (
+    ClaimJson,
+    ConflictJson,
+    claims_of_condition,
+    conflicts_of_condition,
+)
 from app.text import slugified
 from app.vocabulary import Severity, Vocabulary
 
@@ -56,23 +63,13 @@ def get_condition_page(
     At most 1,000 claims; ``truncated`` tells, and the list has them all.
     """
     record = condition_records(session, [condition_id])[condition_id]
-    of_condition = _visible_of(condition_id, view)
-    flagged = view.conflict.label("flagged")
-    counted = session.execute(
-        select(Claim.type, flagged, func.count())
-        .where(*of_condition)
-        .group_by(Claim.type, flagged),
-    ).all()
-    total = sum(number for _, _, number in counted)
-    ids = list(
-        session.scalars(
-            select(Claim.id).where(*of_condition).order_by(Claim.id).limit(MAX_CLAIMS_ON_A_PAGE),
-        ),
-    )
-    claims = claim_bodies(session, ids, view)
-    conflicts = conflicts_of(session, condition_id, view)
+    claims = _claims(session, condition_id, view)
+    counted = _counted(session, condition_id, view, claims)
+    total = counted.total()
+    conflicts = _conflicts(session, condition_id, view)
     documents = _documents(session, condition_id, view)
     by_type = _counts_by_type(counted, vocabulary)
+    flagged = sum(conflict.severity.is_conflict for conflict in conflicts)
     return record | {
         "disclaimer": disclaimer,
         "counts": {
@@ -81,14 +78,14 @@ def get_condition_page(
             "citations": sum(
                 passage["citations"] for document in documents for passage in document["passages"]
             ),
-            "conflicts": sum(conflict["conflict"] for conflict in conflicts),
-            "tensions": sum(not conflict["conflict"] for conflict in conflicts),
+            "conflicts": flagged,
+            "tensions": len(conflicts) - flagged,
             "documents": len(documents),
             "passages": sum(len(document["passages"]) for document in documents),
             "by_type": by_type,
         },
         "claims": _by_type(claims, by_type, vocabulary),
-        "conflicts": conflicts,
+        "conflicts": [conflict.content for conflict in conflicts],
         "documents": documents,
         "truncated": total > len(claims),
         "links": {
@@ -96,6 +93,44 @@ def get_condition_page(
             "conflicts": f"/conflicts?condition={record['slug']}",
         },
     }
+
+
+def _claims(session: Session, condition_id: int, view: View) -> list[ClaimJson]:
+    if not view.excludes:
+        return claims_of_condition(session, condition_id, MAX_CLAIMS_ON_A_PAGE)
+    statement = select(Claim.id).where(*_visible_of(condition_id, view)).order_by(Claim.id)
+    ids = session.scalars(statement.limit(MAX_CLAIMS_ON_A_PAGE)).all()
+    return shown_claims(session, ids, view)
+
+
+def _counted(
+    session: Session,
+    condition_id: int,
+    view: View,
+    claims: Sequence[ClaimJson],
+) -> Counter[tuple[str, bool]]:
+    """The claims of the condition by type and flag; most have no more than these."""
+    if len(claims) < MAX_CLAIMS_ON_A_PAGE:
+        return Counter((claim.type, claim.is_flagged) for claim in claims)
+    flagged = view.conflict.label("flagged")
+    rows = session.execute(
+        select(Claim.type, flagged, func.count())
+        .where(*_visible_of(condition_id, view))
+        .group_by(Claim.type, flagged),
+    )
+    return Counter({(type_, bool(conflict)): number for type_, conflict, number in rows})
+
+
+def _conflicts(session: Session, condition_id: int, view: View) -> list[ConflictJson]:
+    """The open conflicts, the gravest first, then in the order in which they came."""
+    if view.excludes:
+        conflicts = [
+            ConflictJson(Severity(record["severity"]["effective"]), written(record))
+            for record in view.conflicts.values()
+        ]
+    else:
+        conflicts = conflicts_of_condition(session, condition_id)
+    return sorted(conflicts, key=lambda conflict: -conflict.severity.rank)
 
 
 def _visible_of(condition_id: int, view: View) -> list[ColumnElement[bool]]:
@@ -142,11 +177,11 @@ def _documents(session: Session, condition_id: int, view: View) -> list[Record]:
 
 
 def _counts_by_type(
-    counted: Iterable[Iterable[Any]],
+    counted: Counter[tuple[str, bool]],
     vocabulary: Vocabulary,
 ) -> list[Record]:
     all_, flagged = Counter[str](), Counter[str]()
-    for type_, conflict, number in counted:
+    for (type_, conflict), number in counted.items():
         all_[type_] += number
         if conflict:
             flagged[type_] += number
@@ -158,22 +193,24 @@ def _counts_by_type(
 
 
 def _by_type(
-    claims: Sequence[Record],
+    claims: Sequence[ClaimJson],
     by_type: Sequence[Record],
     vocabulary: Vocabulary,
-) -> list[Record]:
+) -> list[Json]:
     order = {row.key: place for place, row in enumerate(vocabulary.questions)}
     types = {row.key: row for row in vocabulary.types}
-    groups: dict[str, list[Record]] = {row["type"]: [] for row in by_type}
-    for claim in sorted(claims, key=lambda claim: order.get(claim["question"], len(order))):
-        groups[claim["type"]].append(claim)
+    groups: dict[str, list[Json]] = {row["type"]: [] for row in by_type}
+    for claim in sorted(claims, key=lambda claim: order.get(claim.question, len(order))):
+        groups[claim.type].append(claim.content)
     return [
-        {
-            **count,
-            "title": types[count["type"]].title,
-            "description": types[count["type"]].description,
-            "data": groups[count["type"]],
-        }
+        json_object(
+            {
+                **count,
+                "title": types[count["type"]].title,
+                "description": types[count["type"]].description,
+                "data": groups[count["type"]],
+            },
+        )
         for count in by_type
     ]
 

@@ -145,6 +145,11 @@ def conflict_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
 
 def conflict_record(row: Any) -> Record:
     """Of the columns of a conflict, with slug and name of its condition, and its subject."""
+    return {**conflict_head(row), **row.body, **conflict_tail(row)}
+
+
+def conflict_head(row: Any) -> Record:
+    """What stands before its body."""
     subject = None
     if row.subject_key is not None:
         subject = {"key": row.subject_key, "label": row.subject_label}
@@ -161,7 +166,12 @@ def conflict_record(row: Any) -> Record:
         "severity": {"computed": row.computed.value, "effective": row.effective.value},
         "conflict": row.status == "open" and row.effective.is_conflict,
         "explanation": row.explanation,
-        **row.body,
+    }
+
+
+def conflict_tail(row: Any) -> Record:
+    """What stands behind it."""
+    return {
         "fingerprint": row.fingerprint,
         "decision": row.decision,
         "decision_status": row.decision_status,

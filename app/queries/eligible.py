@@ -1,7 +1,7 @@
 """What the conflict rules are given: published claims with citations from active documents."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,9 +12,14 @@ from app import conflicts as rules
 from app.identifiers import Prefix, public_id
 from app.models import Citation, Claim, Concept, ConceptBroader, Document, Passage
 from app.queries.records import AnyRow
-from app.vocabulary import ClaimStatus, DocumentStatus, ScopePart
+from app.queries.view import visible_claims
+from app.vocabulary import ClaimStatus, DocumentStatus, ScopePart, Vocabulary
 
 ROWS_AT_ONCE = 500
+_Statement = Select[*tuple[Any, ...]]
+# Says which claims are read, by values that are bound later: a statement is built once, since
+# building it takes longer than running it.
+_Which = Callable[[_Statement], _Statement]
 
 
 def eligible_claims(
@@ -26,15 +31,58 @@ def eligible_claims(
 
     With more ``statuses`` than published: as if those were published too.
     """
-    citations = _citations(session, condition_id, statuses)
     values = {"condition": condition_id, "statuses": list(statuses)}
-    rows = session.execute(_claims_statement(), values).all()
+    return _eligible(session, _of_condition, values)
+
+
+def eligible_answers(
+    session: Session,
+    condition_id: int,
+    questions: Collection[str],
+    vocabulary: Vocabulary,
+) -> list[rules.Claim]:
+    """Of a condition's claims those that answer some questions."""
+    if not questions:
+        return []
+    types = {vocabulary.question_by_key[question].type for question in questions}
+    values = {"condition": condition_id, "types": sorted(types), "questions": sorted(questions)}
+    return _eligible(session, _of_questions, values)
+
+
+def eligible_among(session: Session, claim_ids: Collection[int]) -> list[rules.Claim]:
+    """Those of these claims that can clash."""
+    return _eligible(session, _of_ids, {"ids": sorted(claim_ids)}) if claim_ids else []
+
+
+def _eligible(session: Session, which: _Which, values: Mapping[str, Any]) -> list[rules.Claim]:
+    citations = _citations(session, which, values)
+    rows = session.execute(_claims_statement(which), values).all() if citations else []
     return [_claim(row, citations[row.id]) for row in rows if row.id in citations]
 
 
+def _of_condition(statement: _Statement) -> _Statement:
+    return statement.where(
+        Claim.condition_id == bindparam("condition"),
+        Claim.status.in_(bindparam("statuses", expanding=True)),
+    )
+
+
+def _of_questions(statement: _Statement) -> _Statement:
+    """The type stands in an index behind the condition; of several, SQLite looks at them all."""
+    return statement.where(
+        Claim.condition_id == bindparam("condition"),
+        visible_claims(),
+        Claim.type.in_(bindparam("types", expanding=True)),
+        Claim.question.in_(bindparam("questions", expanding=True)),
+    )
+
+
+def _of_ids(statement: _Statement) -> _Statement:
+    return statement.where(visible_claims(), Claim.id.in_(bindparam("ids", expanding=True)))
+
+
 @cache
-def _claims_statement() -> Select[*tuple[Any, ...]]:
-    """Built once: building it takes longer than running it."""
+def _claims_statement(which: _Which) -> _Statement:
     value, subject = aliased(Concept), aliased(Concept)
     scopes = {part: aliased(Concept) for part in ScopePart}
     statement = (
@@ -57,15 +105,11 @@ def _claims_statement() -> Select[*tuple[Any, ...]]:
         )
         .outerjoin(value, value.id == Claim.concept_id)
         .outerjoin(subject, subject.id == Claim.subject_id)
-        .where(
-            Claim.condition_id == bindparam("condition"),
-            Claim.status.in_(bindparam("statuses", expanding=True)),
-        )
         .order_by(Claim.id)
     )
     for part, concept in scopes.items():
         statement = statement.outerjoin(concept, concept.id == getattr(Claim, f"{part.value}_id"))
-    return statement
+    return which(statement)
 
 
 # Under this name of ``session.info`` a command that computes very many conditions, and changes
@@ -94,12 +138,20 @@ def concept_edges(
 ) -> dict[str, set[str]]:
     """The concepts directly broader than each."""
     found: dict[str, set[str]] = defaultdict(set)
-    for statement in [_edges()] if claims is None else _edges_above(claims):
-        for key, broader_key in session.execute(statement):
-            found[key].add(broader_key)
+    if claims is None:
+        rows = iter(session.execute(_edges()))
+    else:
+        rows = (
+            row
+            for keys in _used_concepts(claims)
+            for row in session.execute(_edges_above(), {"keys": keys})
+        )
+    for key, broader_key in rows:
+        found[key].add(broader_key)
     return found
 
 
+@cache
 def _edges() -> Select[*tuple[Any, ...]]:
     narrower, broader = aliased(Concept), aliased(Concept)
     return (
@@ -110,25 +162,30 @@ def _edges() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _edges_above(claims: Sequence[rules.Claim]) -> Iterator[Select[*tuple[Any, ...]]]:
+@cache
+def _edges_above() -> Select[*tuple[Any, ...]]:
+    used = Concept.key.in_(bindparam("keys", expanding=True))
+    line = select(Concept.id.label("id")).where(used).cte("line", recursive=True)
+    line = line.union(
+        select(ConceptBroader.broader_id).join(line, line.c.id == ConceptBroader.concept_id),
+    )
+    return _edges().where(ConceptBroader.concept_id.in_(select(line.c.id)))
+
+
+def _used_concepts(claims: Sequence[rules.Claim]) -> Iterator[list[str]]:
+    """As many at once as a statement takes."""
     used = {claim.concept for claim in claims if claim.concept is not None}
     used |= {key for claim in claims for _, key in claim.scope.parts}
     keys = sorted(used)
     for first in range(0, len(keys), ROWS_AT_ONCE):
-        batch = Concept.key.in_(keys[first : first + ROWS_AT_ONCE])
-        line = select(Concept.id.label("id")).where(batch).cte("line", recursive=True)
-        line = line.union(
-            select(ConceptBroader.broader_id).join(line, line.c.id == ConceptBroader.concept_id),
-        )
-        yield _edges().where(ConceptBroader.concept_id.in_(select(line.c.id)))
+        yield keys[first : first + ROWS_AT_ONCE]
 
 
 def _citations(
-    session: Session, condition_id: int, statuses: Sequence[ClaimStatus]
+    session: Session, which: _Which, values: Mapping[str, Any]
 ) -> dict[int, list[rules.Citation]]:
-    values = {"condition": condition_id, "statuses": list(statuses)}
     found: dict[int, list[rules.Citation]] = defaultdict(list)
-    for row in session.execute(_citations_statement(), values):
+    for row in session.execute(_citations_statement(which), values):
         found[row.claim_id].append(
             rules.Citation(
                 id=public_id(Prefix.citation, row.id),
@@ -144,8 +201,8 @@ def _citations(
 
 
 @cache
-def _citations_statement() -> Select[*tuple[Any, ...]]:
-    return (
+def _citations_statement(which: _Which) -> _Statement:
+    statement = (
         select(
             Citation.id,
             Citation.claim_id,
@@ -160,12 +217,9 @@ def _citations_statement() -> Select[*tuple[Any, ...]]:
         .join(Passage, Passage.id == Citation.passage_id)
         .join(Document, Document.id == Passage.document_id)
         .join(Claim, Claim.id == Citation.claim_id)
-        .where(
-            Claim.condition_id == bindparam("condition"),
-            Claim.status.in_(bindparam("statuses", expanding=True)),
-            Document.status == DocumentStatus.active,
-        )
+        .where(Document.status == DocumentStatus.active)
     )
+    return which(statement)
 
 
 def _claim(row: AnyRow, citations: Sequence[rules.Citation]) -> rules.Claim:

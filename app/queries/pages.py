@@ -59,9 +59,12 @@ class Slice(NamedTuple):
 
 
 class Page(NamedTuple):
-    """``next_cursor`` is None on the last page. ``total`` counts the whole list."""
+    """``next_cursor`` is None on the last page. ``total`` counts the whole list.
 
-    data: list[dict[str, Any]]
+    ``data`` are records, or what is JSON already.
+    """
+
+    data: list[Any]
     limit: int
     next_cursor: str | None
     total: Total
@@ -71,7 +74,7 @@ class Page(NamedTuple):
     def of(
         cls,
         found: Slice,
-        data: list[dict[str, Any]],
+        data: list[Any],
         at: PageAt,
         filters: Mapping[str, Any],
     ) -> Self:

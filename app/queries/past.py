@@ -28,6 +28,7 @@ from app.models import (
     Passage,
     Revision,
     StoredVocabulary,
+    WrittenClaim,
 )
 from app.queries.moments import Moment, records_at, records_of_condition_at
 from app.queries.rebuild import insert_records
@@ -53,6 +54,7 @@ TABLES: tuple[type[Model], ...] = (
     Citation,
     Conflict,
     ConflictClaim,
+    WrittenClaim,
 )
 # As the migration makes it.
 FTS5_TABLE = (

@@ -1,5 +1,6 @@
 """Claims: lists by filter, one claim, one version of it."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -20,10 +21,11 @@ from app.errors import (
     WithdrawnError,
 )
 from app.formats import negotiate, refuse_page_parameters
+from app.json_parts import with_members
 from app.problems import problem_responses
-from app.queries.claim_lists import group_claims, list_claims, only_fields
+from app.queries.claim_lists import group_claims, list_claims
 from app.queries.claim_stream import open_stream
-from app.queries.claims import Moved, get_claim, get_claim_version, included_conflicts
+from app.queries.claims import Moved, get_claim, get_claim_version
 from app.queries.exclusions import view_of
 from app.queries.past_reading import Reading
 from app.queries.revisions import list_revisions, named_record
@@ -116,15 +118,12 @@ def _answer_list(
         grouped = group_claims(session, asked, view, groups)
         grouped["meta"]["as_of"] = reading.as_of
         return answer(request, grouped, more_headers=reading.headers)
-    page, facets, is_capped = list_claims(session, asked, view, page_at(query))
-    included = included_conflicts(session, page.data, view)
-    page = page._replace(data=only_fields(page.data, query.fields))
-    more = {"facets": facets, "included": included}
+    found = list_claims(session, asked, view, page_at(query))
     return answer_page(
         request,
-        page,
-        more=more,
-        meta={"search": search_record(asked, is_capped=is_capped)},
+        found.page,
+        more={"facets": found.facets, "included": found.included},
+        meta={"search": search_record(asked, is_capped=found.is_capped)},
         reading=reading,
         alternates=alternates(request, "/claims") if request.method == "GET" else (),
     )
@@ -171,9 +170,11 @@ def read_claim(
     claim = get_claim(reading.session, claim_id, signed_in=reader is not None)
     if isinstance(claim, Moved):
         return redirect(request, f"/claims/{claim.to}")
+    withdrawal = claim.withdrawal
     if reading.moment:
-        claim["withdrawn"] = withdrawal_record(past.present.session, claim["id"])
-    return answer_record(request, claim, reading, version=f"{claim['id']}.{claim['version']}")
+        withdrawal = withdrawal_record(past.present.session, claim.id)
+    content = with_members(claim.content, {"withdrawn": withdrawal})
+    return answer_record(request, content, reading, version=f"{claim.id}.{claim.version}")
 
 
 @router.get(
@@ -193,7 +194,7 @@ def read_citations(
     claim = get_claim(reading.session, claim_id, signed_in=reader is not None)
     if isinstance(claim, Moved):
         return redirect(request, f"/claims/{claim.to}/citations")
-    return answer_record(request, {"data": claim["citations"]}, reading)
+    return answer_record(request, {"data": json.loads(claim.content)["citations"]}, reading)
 
 
 @router.get(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.commands.preserve import preserve_base
+from app.commands.written import unwritten_claims
 from app.db import Sessions, create_sqlite_file, make_engine, make_sessions
 from app.errors import BaseFileError
 from app.exports.whole_base import write_base, write_base_file
@@ -23,7 +24,7 @@ from tests.accounts import key_of, signed_in
 from tests.api.curation import body_of, drafted, moved, published
 from tests.commands.imports import import_lines, line_of, small_lines, with_text
 from tests.conftest import SEED_FILE
-from tests.databases import SERVER, migrated_engine, new_database
+from tests.databases import SERVER, migrated_database
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def new_engine(tmp_path: Path) -> Iterator[Engine]:
     """An empty base of the kind that the tests run on."""
-    engine = migrated_engine(new_database("preserved", tmp_path))
+    engine = make_engine(migrated_database("preserved", tmp_path))
     yield engine
     engine.dispose()
 
@@ -98,7 +99,11 @@ def test_a_base_made_of_an_export_exports_the_same_bytes(
 
 
 def test_what_was_made_of_an_export_is_sound(base: Sessions, new_engine: Engine) -> None:
-    assert faults(preserve(new_engine, export(base))) == []
+    sessions = preserve(new_engine, export(base))
+
+    assert faults(sessions) == []
+    with sessions.read() as session:
+        assert unwritten_claims(session, at_most=1) == []
 
 
 @pytest.mark.skipif(SERVER is None, reason="from one kind of database to the other")

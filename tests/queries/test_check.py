@@ -18,6 +18,7 @@ from app.models import (
     ConflictClaim,
     Revision,
     StoredVocabulary,
+    WrittenClaim,
 )
 from app.models.base import utc_now
 from app.queries.check import check_base
@@ -131,6 +132,11 @@ def a_citation_shorter_than_its_quote(session: Session) -> None:
     session.execute(update(Citation).where(Citation.id == one).values(quote=longer))
 
 
+def a_record_written_by_hand(session: Session) -> None:
+    one = select(Claim.id).limit(1).scalar_subquery()
+    session.execute(update(WrittenClaim).where(WrittenClaim.claim_id == one).values(body="{}"))
+
+
 @pytest.mark.parametrize(
     ("tamper", "sentence"),
     [
@@ -150,6 +156,7 @@ def a_citation_shorter_than_its_quote(session: Session) -> None:
         (a_gap_in_the_changes, "the numbers of the changes have a gap"),
         (a_citation_outside_of_its_passage, "lies outside of its passage"),
         (a_citation_shorter_than_its_quote, "lies outside of its passage"),
+        (a_record_written_by_hand, "what is written out of the claim"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import lru_cache
-from typing import NamedTuple, cast
+from threading import local
+from typing import Any, NamedTuple, cast
 
-from snowballstemmer.english_stemmer import EnglishStemmer
+import Stemmer
 
 MAX_TERMS = 20
 # Of one claim; PostgreSQL has 16,383 positions, 256 of one word, and a megabyte.
@@ -24,6 +25,7 @@ MAX_LETTERS = 200
 # Letters that hold too few words, and bytes, to meet a limit other than that of one word.
 SHORT = 20_000
 STEM = "="
+_OF_THREAD = local()
 LEAST_STEMMED = 3
 EXCERPT = 200
 BEFORE_FIRST_MARK = 60
@@ -133,8 +135,16 @@ def stemmed(word: str) -> str:
     """The marked stem of an English word; any other word as it is."""
     if len(word) < LEAST_STEMMED or not (word.isascii() and word.isalpha()):
         return word
-    # A new one each time: a stemmer keeps its word in itself, and threads search at once.
-    return STEM + cast("str", EnglishStemmer().stemWord(word))
+    return STEM + cast("str", _stemmer().stemWord(word))
+
+
+def _stemmer() -> Any:
+    """One for each thread: a stemmer keeps its word in itself."""
+    found = getattr(_OF_THREAD, "stemmer", None)
+    if found is None:
+        # What it found before is remembered here, and not in each of them.
+        found = _OF_THREAD.stemmer = Stemmer.Stemmer("english", 0)
+    return found
 
 
 class TermKind(StrEnum):

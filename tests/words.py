@@ -8,9 +8,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import snowballstemmer
+from snowballstemmer.english_stemmer import EnglishStemmer
 
-_STEMMER = snowballstemmer.stemmer("english")
+_STEMMER = EnglishStemmer()
 _STEMS: dict[str, str] = {}
 _STROKES = dict(zip("øłđð\u0131", "olddi", strict=True)) | {"þ": "th", "æ": "ae", "œ": "oe"}
 _WORD = re.compile("A[VS]*|L[LSV]*")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Claim, ClaimCount
 from app.queries.view import EVERYTHING, View, visible_claims
+from app.vocabulary import Severity
 
 # Beyond it nothing is counted or ranked that no counter has; answers say so.
 CAP = 10_000
@@ -61,10 +62,41 @@ def count_claims(
     precision = asked.get("count", "capped")
     if precision == "none":
         return UNCOUNTED
-    counted = find_counts(session, asked, view)
+    counted = _sum_of_counts(session, asked, view)
     if counted is not None:
-        return Total(sum(counted.values()), is_exact=True)
+        return Total(counted, is_exact=True)
     return count_up_to(session, Claim.id, clauses, None if precision == "exact" else CAP)
+
+
+_KNOWN = {*DIMENSIONS, *(f"{name}__not" for name in DIMENSIONS)}
+_COUNTS = ClaimCount.__table__.c
+_SUM = select(func.sum(_COUNTS.number))
+
+
+def _counted_filters(asked: Mapping[str, Any], view: View) -> dict[str, Any] | None:
+    """The filters that were asked for, where the counters can tell what fits them."""
+    filters = {name: wanted for name, wanted in asked.items() if name not in NO_FILTERS}
+    return filters if not view.excludes and filters.keys() <= _KNOWN else None
+
+
+def _sum_of_counts(session: Session, asked: Mapping[str, Any], view: View) -> int | None:
+    """How many claims fit, from the counters; None where they do not tell, or none fits."""
+    filters = _counted_filters(asked, view)
+    if filters is None:
+        return None
+    statement = _SUM
+    for name, wanted in filters.items():
+        if wanted in (None, []):
+            continue
+        dimension, is_not, _ = name.partition("__not")
+        values = _listed(wanted)
+        if dimension == "conflict":
+            dimension = "severity"
+            values = [one for one in Severity if one.is_conflict in values]
+        clause = _COUNTS[dimension].in_(values)
+        statement = statement.where(~clause if is_not else clause)
+    number = session.execute(statement).scalar()
+    return int(number) if number else None
 
 
 def find_counts(
@@ -74,9 +106,8 @@ def find_counts(
 
     ``without`` leaves the filters of one field out.
     """
-    filters = {name: wanted for name, wanted in asked.items() if name not in NO_FILTERS}
-    known = {*DIMENSIONS, *(f"{name}__not" for name in DIMENSIONS)}
-    if view.excludes or not filters.keys() <= known:
+    filters = _counted_filters(asked, view)
+    if filters is None:
         return None
     rows = session.execute(
         select(

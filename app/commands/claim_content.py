@@ -118,7 +118,7 @@ def _verifications(
     places = [n for n, cited in enumerate(content.citations) if citation_key(cited) not in known]
     fresh = [content.citations[place] for place in places]
     try:
-        verifications = verification_of(session, fresh)
+        verifications = verification_of(session, fresh) if fresh else []
     except InvalidRequestError as error:
         error.errors = [_moved(one, places) for one in error.errors]
         raise

@@ -2,10 +2,11 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.commands.changes import ChangeDraft, note_event
 from app.commands.claim_content import patched_content, write_content
@@ -18,6 +19,7 @@ from app.models import Change, Claim, Condition, Revision
 from app.models.base import utc_now
 from app.policy import Role
 from app.queries.accounts import Actor
+from app.queries.computed import Touched
 from app.queries.records import claim_records
 from app.schemas.claim_edits import ClaimIn
 from app.schemas.seed import ClaimContent
@@ -42,6 +44,13 @@ class Edit:
     actor: Actor
     vocabulary: Vocabulary
     four_eyes: bool = False
+
+
+class OpenClaim(NamedTuple):
+    """A claim as it was read under the lock of its condition, and that one's slug."""
+
+    slug: str
+    row: Claim
 
 
 def create_claim(
@@ -77,7 +86,8 @@ def edit_claim(
 
     Contributors change their own drafts; what they change of a published claim is proposed.
     """
-    slug, claim = open_claim(session, edit)
+    opened = open_claim(session, edit)
+    claim = opened.row
     if claim.status in WITHDRAWN:
         raise ConflictingStateError(f"The claim is {claim.status}: restore it first.")
     is_public = claim.status is ClaimStatus.published
@@ -87,43 +97,56 @@ def edit_claim(
         patched_content(claim_records(session, [claim.id])[claim.id], patch)
         return propose(session, draft, edit.actor, claim, patch)
     refuse_foreign_draft(session, edit.actor, claim)
-    apply_patch(session, draft, edit, slug, patch)
+    apply_patch(session, draft, edit, opened, patch)
     return None
 
 
 def apply_patch(
-    session: Session, draft: ChangeDraft, edit: Edit, slug: str, patch: dict[str, Any]
+    session: Session, draft: ChangeDraft, edit: Edit, opened: OpenClaim, patch: dict[str, Any]
 ) -> None:
-    """Make the next version of a claim whose condition ``slug`` is locked."""
-    take_version(session, "claim", Claim, edit.claim_id, edit.version)
-    row = loaded(session, edit.claim_id)
+    """Make the next version of an open claim."""
+    slug, row = opened
+    take_claim_version(session, edit, row)
     record = claim_records(session, [row.id])[row.id]
+    subjects = {row.subject_id}
     content = patched_content(record, patch)
     write_content(session, row, content, edit.vocabulary, known=record)
     index_claims(session, [row.id])
     note_event(session, draft, "claim", row, UPDATED)
     if row.status is ClaimStatus.published and set(patch) - NOT_JUDGED:
-        refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary)
+        subjects.add(row.subject_id)
+        touched = Touched([row.id], {record["question"], row.question}, subjects)
+        refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary, touched=touched)
 
 
-def open_claim(session: Session, edit: Edit) -> tuple[str, Claim]:
-    """Lock the condition of a claim, then read it: the condition's slug, and the row."""
-    known = select(Claim.condition_id).where(Claim.id == edit.claim_id)
-    condition_id = session.scalar(known)
+def open_claim(session: Session, edit: Edit) -> OpenClaim:
+    """Lock the condition of a claim, then read it."""
+    condition_id = session.scalar(_CONDITION, {"id": edit.claim_id})
     if condition_id is None:
         raise NotFoundError("There is no claim of this id.")
     slug = lock_conditions(session, [condition_id])[condition_id]
-    return slug, loaded(session, edit.claim_id)
+    return OpenClaim(slug, loaded(session, edit.claim_id))
+
+
+def take_claim_version(session: Session, edit: Edit, row: Claim) -> None:
+    """Make the next version of an open claim: nobody else changes it, so its row stays good."""
+    now = take_version(session, "claim", Claim, edit.claim_id, edit.version)
+    set_committed_value(row, "version", edit.version + 1)
+    set_committed_value(row, "updated_at", now)
 
 
 def loaded(session: Session, claim_id: int) -> Claim:
     """The row as it is now, with its citations."""
-    return session.scalars(
-        select(Claim)
-        .where(Claim.id == claim_id)
-        .options(selectinload(Claim.citations))
-        .execution_options(populate_existing=True),
-    ).one()
+    return session.scalars(_CLAIM, {"id": claim_id}).one()
+
+
+_CONDITION = select(Claim.condition_id).where(Claim.id == bindparam("id"))
+_CLAIM = (
+    select(Claim)
+    .where(Claim.id == bindparam("id"))
+    .options(selectinload(Claim.citations))
+    .execution_options(populate_existing=True)
+)
 
 
 def refuse_foreign_draft(session: Session, actor: Actor, claim: Claim) -> None:

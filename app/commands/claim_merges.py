@@ -6,9 +6,8 @@ from sqlalchemy.orm import Session
 from app.commands.changes import ChangeDraft, note_event
 from app.commands.claim_edits import Edit, loaded
 from app.commands.claim_rows import CITATION_FIELDS
-from app.commands.conflicts import refresh_conflicts
 from app.commands.search import index_claims
-from app.commands.touched import citing
+from app.commands.touched import citing, refresh_touched
 from app.commands.versions import lock_conditions, take_version
 from app.errors import ConflictingStateError, NotFoundError
 from app.models import Citation, Claim
@@ -37,8 +36,7 @@ def merge_claim(
         raise ConflictingStateError("A claim is merged into another one of the same condition.")
     take_version(session, "claim", Claim, source_id, edit.version)
     merge_claims(session, draft, source_id, target_id, took_version=True)
-    [(condition_id, slug)] = slugs.items()
-    refresh_conflicts(session, draft, condition_id, slug, edit.vocabulary)
+    refresh_touched(session, draft, slugs, edit.vocabulary, conditions.keys())
 
 
 def merge_claims(

@@ -14,16 +14,16 @@ from app.commands.claim_edits import (
     UPDATED,
     Edit,
     apply_patch,
-    loaded,
     open_claim,
     refuse_foreign_draft,
+    take_claim_version,
 )
 from app.commands.conflicts import refresh_conflicts
 from app.commands.proposals import close_proposal, open_proposal, supersede_rivals
-from app.commands.versions import take_version
 from app.errors import ConflictingStateError, ForbiddenError, InvalidRequestError, NotFoundError
 from app.models import Change, Claim, Proposal, Revision
 from app.policy import Role
+from app.queries.computed import Touched
 from app.vocabulary import ClaimStatus
 
 
@@ -61,19 +61,20 @@ def move_claim(
     slug, claim = open_claim(session, edit)
     _refuse_step(session, edit, claim, step)
     _check_replacement(session, claim, replaced_by)
-    take_version(session, "claim", Claim, edit.claim_id, edit.version)
-    row = loaded(session, edit.claim_id)
-    former = row.status
+    take_claim_version(session, edit, claim)
+    former = claim.status
     try:
         with session.begin_nested():
-            row.status = step.leads[former]
-            row.replaced_by_id = replaced_by
+            claim.status = step.leads[former]
+            claim.replaced_by_id = replaced_by
             session.flush()
     except IntegrityError as error:  # it was made again while this one was out of sight
         raise same_claim(session, claim.identity) from error
-    note_event(session, draft, "claim", row, step.past)
-    if PUBLISHED in {former, row.status}:
-        refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary)
+    note_event(session, draft, "claim", claim, step.past)
+    if PUBLISHED in {former, claim.status}:
+        touched = Touched([claim.id], [claim.question], [claim.subject_id])
+        condition_id = claim.condition_id
+        refresh_conflicts(session, draft, condition_id, slug, edit.vocabulary, touched=touched)
 
 
 def delete_claim(session: Session, draft: ChangeDraft, edit: Edit) -> None:
@@ -92,7 +93,8 @@ def accept_proposal(session: Session, draft: ChangeDraft, edit: Edit, proposal_i
 
     Raises ConflictingStateError where the claim has moved on from what it was made from.
     """
-    slug, claim = open_claim(session, edit)
+    opened = open_claim(session, edit)
+    claim = opened.row
     proposal = open_proposal(session, proposal_id)
     if edit.four_eyes and proposal.author == edit.actor.account:
         raise ForbiddenError("Nobody accepts their own proposal here: another curator has to.")
@@ -104,7 +106,7 @@ def accept_proposal(session: Session, draft: ChangeDraft, edit: Edit, proposal_i
     patch = proposal.patch
     close_proposal(session, draft, proposal, edit.version, "accepted")
     own = Edit(claim.id, claim.version, edit.actor, edit.vocabulary)
-    apply_patch(session, draft, own, slug, patch)
+    apply_patch(session, draft, own, opened, patch)
     supersede_rivals(session, draft, proposal)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
@@ -14,30 +14,46 @@ RowT = TypeVar("RowT")
 CITATION_FIELDS = ("passage_id", *CITED)
 
 
+_CONCEPTS = select(Concept.key, Concept.id).where(Concept.merged_into_id.is_(None))
+_CONDITIONS = select(Condition.slug, Condition.id)
+_PASSAGES = (
+    select(Document.key, Passage)
+    .join(Passage, Passage.document_id == Document.id)
+    .where(~Document.merged)
+)
+# Of one claim. Its concepts are kept from being merged away until it is written.
+_USED_CONCEPTS = (
+    _CONCEPTS.where(Concept.key.in_(bindparam("keys", expanding=True)))
+    .order_by(Concept.id)
+    .with_for_update(read=True, key_share=True)
+)
+_OWN_CONDITION = _CONDITIONS.where(Condition.slug == bindparam("slug"))
+_CITED_PASSAGES = _PASSAGES.where(
+    Document.key.in_(bindparam("documents", expanding=True)),
+    Passage.key.in_(bindparam("passages", expanding=True)),
+)
+
+
 class Names:
     """Ids by natural key, for what claims refer to."""
 
     def __init__(self, session: Session, part: ClaimContent | None = None) -> None:
         """All of them, or those that one claim uses. What was merged is no name any more."""
-        concepts = select(Concept.key, Concept.id).where(Concept.merged_into_id.is_(None))
-        conditions = select(Condition.slug, Condition.id)
-        passages = select(Document.key, Passage).join(Passage, Passage.document_id == Document.id)
-        passages = passages.where(~Document.merged)
+        asked: dict[str, Any] = {}
+        concepts, conditions, passages = _CONCEPTS, _CONDITIONS, _PASSAGES
         if part is not None:
             scope = part.scope.model_dump(include={one.value for one in ScopePart})
-            keys = {part.concept, part.subject, *scope.values()} - {None}
-            documents = {cited.passage.partition("/")[0] for cited in part.citations}
-            # Kept from being merged away until this is written.
-            concepts = concepts.where(Concept.key.in_(keys)).order_by(Concept.id)
-            concepts = concepts.with_for_update(read=True, key_share=True)
-            conditions = conditions.where(Condition.slug == part.condition)
-            passages = passages.where(Document.key.in_(documents))
+            asked["keys"] = [key for key in {part.concept, part.subject, *scope.values()} if key]
+            asked["slug"] = part.condition
+            asked["documents"] = [cited.passage.partition("/")[0] for cited in part.citations]
+            asked["passages"] = [cited.passage.partition("/")[2] for cited in part.citations]
+            concepts, conditions, passages = _USED_CONCEPTS, _OWN_CONDITION, _CITED_PASSAGES
         self.concepts: dict[str | None, int | None] = {None: None}
-        self.concepts |= dict(session.execute(concepts).all())
-        self.conditions = dict(session.execute(conditions).all())
+        self.concepts |= dict(session.execute(concepts, asked).all())
+        self.conditions = dict(session.execute(conditions, asked).all())
         self.passages: dict[str, int] = {}
         self.spans: dict[str, Passage] = {}
-        for document, passage in session.execute(passages):
+        for document, passage in session.execute(passages, asked):
             self.passages[f"{document}/{passage.key}"] = passage.id
             self.spans[f"{document}/{passage.key}"] = passage
 
@@ -80,12 +96,14 @@ def fill_claim(
     row.passage_count = len({cited.passage for cited in part.citations})
     row.document_count = len({c.passage.partition("/")[0] for c in part.citations})
     former = {_citation_content(citation): citation for citation in row.citations}
-    row.citations = []
+    citations = []
     for position, cited in enumerate(part.citations, start=1):
-        fresh = filled(Citation(), _citation_fields(cited, names.passages))
-        kept = former.get(_citation_content(fresh), fresh)
+        fields = _citation_fields(cited, names.passages)
+        kept = former.get(tuple(fields[name] for name in CITATION_FIELDS))
+        kept = kept or filled(Citation(), fields)
         kept.position, kept.verification = position, verifications[position - 1]
-        row.citations.append(kept)
+        citations.append(kept)
+    row.citations = citations
 
 
 def citation_key(cited: CitationSeed) -> tuple[Any, ...]:

@@ -1,11 +1,11 @@
 """Creating and changing concepts. The claims that use them are found, locked and recomputed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import exists, or_, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from app.commands.changes import ChangeDraft, note_event
 from app.commands.patches import exists_already, patched, refuse_faults
@@ -80,7 +80,8 @@ def edit_concept(
     if {"label", "synonyms"} & patch.keys():
         index_claims_of_concepts(session, [row.id])
     if {"label", "broader"} & patch.keys():
-        refresh_touched(session, draft, slugs, edit.vocabulary)
+        claims = _found_by_use(session, Claim.id, below or {row.id})
+        refresh_touched(session, draft, slugs, edit.vocabulary, claims)
 
 
 def lock_concepts(
@@ -96,11 +97,7 @@ def lock_concepts(
         return with_narrower(session, concept_ids) if with_those_below else concept_ids
 
     def touched() -> set[int]:
-        found: set[int] = set()
-        for part in in_parts(concepts()):
-            uses = or_(*(column.in_(part) for column in USES))
-            found |= set(session.scalars(select(Claim.condition_id).where(uses).distinct()))
-        return found
+        return _found_by_use(session, Claim.condition_id, concepts())
 
     def lock() -> None:
         for part in in_parts(concepts()):
@@ -110,6 +107,17 @@ def lock_concepts(
             session.execute(text("LOCK TABLE concept_broader IN SHARE ROW EXCLUSIVE MODE"))
 
     return lock_touched(session, touched, lock)
+
+
+def _found_by_use(
+    session: Session, wanted: InstrumentedAttribute[int], concept_ids: Collection[int]
+) -> set[int]:
+    """This column of the claims that use some concepts."""
+    found: set[int] = set()
+    for part in in_parts(concept_ids):
+        uses = or_(*(column.in_(part) for column in USES))
+        found |= set(session.scalars(select(wanted).where(uses).distinct()))
+    return found
 
 
 def take_concept(session: Session, edit: RecordEdit) -> Concept:

@@ -1,16 +1,25 @@
 """Keeping the stored conflicts of a condition equal to what the rules say of its claims."""
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.commands.changes import ChangeDraft, Event
+from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
 from app.conflicts.decisions import STALE
 from app.models import Claim, Conflict, ConflictClaim
 from app.models.base import utc_now
-from app.queries.computed import CLOSED, OPEN, ComputedConflict, compute_rows
+from app.queries.computed import (
+    CLOSED,
+    OPEN,
+    ComputedConflict,
+    Touched,
+    compare_all,
+    compare_touched,
+)
 from app.queries.conflicts import conflict_records
+from app.queries.records import AnyRow
 from app.vocabulary import Severity, Vocabulary
 
 # What the actions of its events do to a conflict.
@@ -21,6 +30,24 @@ EFFECTS = {
     "decision.stale": "stale",
     "conflict.closed": "closed",
 }
+Member = tuple[int, int, Severity]  # claim, side, severity
+
+# Of tables, not of their classes: no object of the session is looked for.
+_conflicts: Any = Conflict.__table__
+_claims: Any = Claim.__table__
+_members: Any = ConflictClaim.__table__
+_UPDATE_CONFLICT = update(_conflicts).where(_conflicts.c.id == bindparam("row_id"))
+_UPDATE_FLAG = update(_claims).where(_claims.c.id == bindparam("row_id"))
+_MEMBERS = select(_members).where(_members.c.conflict_id.in_(bindparam("ids", expanding=True)))
+_DELETE_MEMBERS = delete(_members).where(
+    _members.c.conflict_id.in_(bindparam("ids", expanding=True)),
+)
+_FLAGS = select(_claims.c.id, _claims.c.severity, _members.c.severity.label("held")).outerjoin(
+    _members,
+    _members.c.claim_id == _claims.c.id,
+)
+_FLAGS_OF_CONDITION = _FLAGS.where(_claims.c.condition_id == bindparam("condition"))
+_FLAGS_OF_CLAIMS = _FLAGS.where(_claims.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def refresh_conflicts(
@@ -30,109 +57,131 @@ def refresh_conflicts(
     condition_slug: str,
     vocabulary: Vocabulary,
     *,
+    touched: Touched | None = None,
     decided: int | None = None,
 ) -> None:
     """Recompute a condition within the transaction of the change that touches it.
 
-    The caller holds the lock of the condition. What did not change gets no revision.
-    ``decided`` is the id of a conflict whose next version the caller has taken already.
+    The caller holds the lock of the condition. What did not change gets no revision. With
+    ``touched`` only what a change of these claims can reach is looked at, since all else is
+    as it was. ``decided`` is the id of a conflict whose next version the caller has taken.
     """
     session.flush()
-    computed, severities = compute_rows(session, condition_id, condition_slug, vocabulary)
-    stored = {
-        row.key: row
-        for row in session.scalars(select(Conflict).where(Conflict.condition_id == condition_id))
-    }
-    changed: list[tuple[Conflict, str]] = []
-    for key, wanted in computed.items():
-        row = stored.get(key)
+    if touched is None:
+        compared = compare_all(session, condition_id, condition_slug, vocabulary)
+    else:
+        compared = compare_touched(session, condition_id, condition_slug, touched, vocabulary)
+    now = utc_now()
+    ids = {key: row.id for key, row in compared.stored.items()}
+    changed: list[tuple[int, str]] = []
+    for key, wanted in compared.computed.items():
+        row = compared.stored.get(key)
         if row is None:
-            row = Conflict(key=key, condition_id=condition_id, created_at=utc_now(), version=0)
-            session.add(row)
-            action = "conflict.opened"
-        elif row.status == CLOSED:
-            action = "conflict.opened"
-        elif row.id == decided:
-            action = "conflict.decided"
-            row.version -= 1
-        elif all(getattr(row, name) == value for name, value in wanted.columns.items()):
-            continue
-        elif wanted.columns["decision_status"] == STALE != row.decision_status:
-            action = "decision.stale"
-        else:
-            action = "conflict.changed"
-        _write(row, wanted.columns)
-        changed.append((row, action))
-    for key, row in stored.items():
-        if key not in computed and row.status == OPEN:
-            row.version -= row.id == decided
-            _write(row, {"status": CLOSED})
-            changed.append((row, "conflict.closed"))
-    session.flush()
-    opened = [row for row, _ in changed if row.key not in stored]
-    _write_claims_of(session, [*stored.values(), *opened], computed)
-    _write_flags(session, condition_id, severities)
-    _record(session, draft, changed)
+            times = {"created_at": now, "updated_at": now}
+            new = {"key": key, "condition_id": condition_id, "version": 1, **times}
+            inserted: Any = session.execute(insert(_conflicts), {**wanted.columns, **new})
+            ids[key] = inserted.inserted_primary_key.id
+            changed.append((ids[key], "conflict.opened"))
+        elif action := _action(row, wanted, decided):
+            _write(session, row, wanted.columns, decided)
+            changed.append((row.id, action))
+    for key, row in compared.stored.items():
+        if key not in compared.computed and row.status == OPEN:
+            _write(session, row, {"status": CLOSED}, decided)
+            changed.append((row.id, "conflict.closed"))
+    members = {ids[key]: set(one.claims) for key, one in compared.computed.items()}
+    looked_at = list(ids.values()) if touched is None else [id_ for id_, _ in changed]
+    moved = _write_members(session, {id_: members.get(id_, set()) for id_ in looked_at})
+    if touched is None:
+        flags = session.execute(_FLAGS_OF_CONDITION, {"condition": condition_id})
+        _write_flags(session, flags)
+    else:
+        for batch in _batches({*touched.claims, *moved}):
+            _write_flags(session, session.execute(_FLAGS_OF_CLAIMS, {"ids": batch}))
+    _record(session, draft, condition_id, changed)
 
 
-def _write(row: Conflict, columns: dict[str, Any]) -> None:
-    for name, value in columns.items():
-        setattr(row, name, value)
-    row.version += 1
-    row.updated_at = utc_now()
+def _action(row: AnyRow, wanted: ComputedConflict, decided: int | None) -> str | None:
+    """What becomes of a conflict that was there; None if it is what it has to be."""
+    if row.status == CLOSED:
+        return "conflict.opened"
+    if row.id == decided:
+        return "conflict.decided"
+    if all(getattr(row, name) == value for name, value in wanted.columns.items()):
+        return None
+    if wanted.columns["decision_status"] == STALE != row.decision_status:
+        return "decision.stale"
+    return "conflict.changed"
 
 
-def _write_claims_of(
-    session: Session,
-    rows: list[Conflict],
-    computed: dict[str, ComputedConflict],
-) -> None:
-    """Make the claims of these conflicts what was computed.
+def _write(session: Session, row: AnyRow, columns: Mapping[str, Any], decided: int | None) -> None:
+    version = row.version + (row.id != decided)
+    own = {"row_id": row.id, "version": version, "updated_at": utc_now()}
+    session.execute(_UPDATE_CONFLICT, {**columns, **own})
 
-    They can change where their conflict does not: it keeps its severity when one of several
-    claims on a side is held less firmly.
-    """
-    wanted = {
-        row.id: set(computed[row.key].claims) if row.status == OPEN else set() for row in rows
-    }
-    stored: dict[int, set[tuple[int, int, Severity]]] = {id_: set() for id_ in wanted}
-    for id_, claim, side, severity in session.execute(
-        select(
-            ConflictClaim.conflict_id,
-            ConflictClaim.claim_id,
-            ConflictClaim.side,
-            ConflictClaim.severity,
-        ).where(ConflictClaim.conflict_id.in_(wanted)),
-    ):
-        stored[id_].add((claim, side, severity))
+
+def _write_members(session: Session, wanted: Mapping[int, Collection[Member]]) -> set[int]:
+    """Make the claims of these conflicts what was computed; those that were not so before."""
+    stored: dict[int, set[Member]] = {id_: set() for id_ in wanted}
+    for batch in _batches(wanted):
+        for row in session.execute(_MEMBERS, {"ids": batch}):
+            stored[row.conflict_id].add((row.claim_id, row.side, row.severity))
     differing = [id_ for id_ in wanted if wanted[id_] != stored[id_]]
-    session.execute(delete(ConflictClaim).where(ConflictClaim.conflict_id.in_(differing)))
-    members = [
+    for batch in _batches(differing):
+        session.execute(_DELETE_MEMBERS, {"ids": batch})
+    rows = [
         {"conflict_id": id_, "claim_id": claim, "side": side, "severity": severity}
         for id_ in differing
         for claim, side, severity in sorted(wanted[id_])
     ]
-    if members:
-        session.execute(insert(ConflictClaim), members)
+    if rows:
+        session.execute(insert(_members), rows)
+    return {
+        claim for id_ in differing for claim, _, _ in stored[id_].symmetric_difference(wanted[id_])
+    }
 
 
-def _write_flags(session: Session, condition_id: int, severities: dict[int, Severity]) -> None:
-    """Flags are computed, not said: they change without a new version of the claim."""
-    stored = session.execute(
-        select(Claim.id, Claim.severity).where(Claim.condition_id == condition_id),
-    )
+def _write_flags(session: Session, rows: Iterable[AnyRow]) -> None:
+    """Flags are computed, not said: they change without a new version of the claim.
+
+    ``rows``: claims with the severity that they have, once for each conflict that holds them.
+    """
+    stored: dict[int, Severity] = {}
+    wanted: dict[int, Severity] = {}
+    for id_, severity, held in rows:
+        stored[id_] = severity
+        wanted[id_] = max(wanted.get(id_, Severity.none), held or Severity.none, key=_rank)
     changed = [
-        {"id": id_, "severity": wanted, "conflict": wanted.is_conflict}
-        for id_, severity in stored
-        if severity is not (wanted := severities.get(id_, Severity.none))
+        {"row_id": id_, "severity": severity, "conflict": severity.is_conflict}
+        for id_, severity in wanted.items()
+        if severity is not stored[id_]
     ]
     if changed:
-        session.execute(update(Claim), changed)
+        session.execute(_UPDATE_FLAG, changed)
 
 
-def _record(session: Session, draft: ChangeDraft, changed: list[tuple[Conflict, str]]) -> None:
-    records = conflict_records(session, [row.id for row, _ in changed])
-    for row, action in changed:
+def _rank(severity: Severity) -> int:
+    return severity.rank
+
+
+def _batches(ids: Collection[int]) -> Iterator[list[int]]:
+    """A statement takes only so many values."""
+    ordered = sorted(ids)
+    for first in range(0, len(ordered), ROWS_AT_ONCE):
+        yield ordered[first : first + ROWS_AT_ONCE]
+
+
+def _record(
+    session: Session,
+    draft: ChangeDraft,
+    condition_id: int,
+    changed: Collection[tuple[int, str]],
+) -> None:
+    if not changed:
+        return
+    records = conflict_records(session, [id_ for id_, _ in changed])
+    for id_, action in changed:
+        record = records[id_]
         draft.events.append(
-            Event("conflict", row.id, row.version, action, records[row.id], row.condition_id),
+            Event("conflict", id_, record["version"], action, record, condition_id),
         )

@@ -17,8 +17,8 @@ from app.errors import ConflictingStateError, InvalidRequestError, NotFoundError
 from app.identifiers import Prefix, number_of, public_id
 from app.models import Citation, Claim, Conflict, Document, Passage
 from app.models.base import utc_now
-from app.queries.computed import CLOSED, OPEN, conflict_columns
-from app.queries.eligible import eligible_claims
+from app.queries.computed import CLOSED, OPEN, Touched, conflict_columns
+from app.queries.eligible import eligible_among
 from app.queries.records import stamp
 from app.schemas.decisions import AssertionIn, DecisionIn
 from app.vocabulary import DecisionKind, DocumentStatus, Rule, Severity, Vocabulary
@@ -55,7 +55,16 @@ def decide_conflict(
         "severity": None,
         "claims": [],
     }
-    refresh_conflicts(session, draft, condition_id, slug, edit.vocabulary, decided=conflict_id)
+    touched = Touched(_claims(row), [row.question], [row.subject_id])
+    refresh_conflicts(
+        session,
+        draft,
+        condition_id,
+        slug,
+        edit.vocabulary,
+        touched=touched,
+        decided=conflict_id,
+    )
 
 
 def assert_conflict(
@@ -70,7 +79,7 @@ def assert_conflict(
         raise _not_eligible()
     [(condition_id, slug)] = lock_conditions(session, conditions).items()
     claims = [public_id(Prefix.claim, number) for number in numbers]
-    named = [claim for claim in eligible_claims(session, condition_id) if claim.id in claims]
+    named = eligible_among(session, numbers)
     if len(named) < len(claims):
         raise _not_eligible()
     key = conflict_key(slug, Rule.asserted, [_hash(claims)], None)
@@ -101,7 +110,8 @@ def assert_conflict(
         setattr(row, name, value)
     row.status = CLOSED  # the refresh opens it
     session.flush()
-    refresh_conflicts(session, draft, condition_id, slug, vocabulary)
+    touched = Touched(numbers, [], [])
+    refresh_conflicts(session, draft, condition_id, slug, vocabulary, touched=touched)
     return row.id
 
 
@@ -111,15 +121,19 @@ def _hash(claims: Sequence[str]) -> str:
 
 def _basis(session: Session, row: Conflict) -> list[str]:
     """The citations that the sides stand on, as the rules name them."""
-    body: dict[str, Any] = row.body
-    claims = {number_of(Prefix.claim, claim) for side in body["sides"] for claim in side["claims"]}
     found = session.scalars(
         select(Citation.id)
         .join(Passage, Passage.id == Citation.passage_id)
         .join(Document, Document.id == Passage.document_id)
-        .where(Citation.claim_id.in_(claims), Document.status == DocumentStatus.active),
+        .where(Citation.claim_id.in_(_claims(row)), Document.status == DocumentStatus.active),
     )
     return sorted(public_id(Prefix.citation, id_) for id_ in found)
+
+
+def _claims(row: Conflict) -> set[int]:
+    """Those on its sides."""
+    body: dict[str, Any] = row.body
+    return {number_of(Prefix.claim, claim) for side in body["sides"] for claim in side["claims"]}
 
 
 def _not_eligible() -> InvalidRequestError:

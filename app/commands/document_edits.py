@@ -77,7 +77,8 @@ def edit_document(
     fill_document(row, content)
     note_event(session, draft, "document", row, "updated")
     if "passages" in patch:
-        refresh_touched(session, draft, slugs, edit.vocabulary)
+        claims = claims_citing(session, row.id)
+        refresh_touched(session, draft, slugs, edit.vocabulary, claims)
 
 
 def change_document_status(
@@ -96,7 +97,7 @@ def change_document_status(
         raise ConflictingStateError(f"The document is {body.status} already.")
     row.status, row.replaced_by_id = body.status, replaced_by
     note_event(session, draft, "document", row, STATUS_ACTIONS[body.status])
-    refresh_touched(session, draft, slugs, edit.vocabulary)
+    refresh_touched(session, draft, slugs, edit.vocabulary, claims_citing(session, row.id))
 
 
 def delete_document(session: Session, draft: ChangeDraft, edit: RecordEdit) -> None:
@@ -280,6 +281,15 @@ def _replacement(session: Session, row: Document, status: DocumentStatus, name: 
     if row.id in replacements_of(session, found):
         raise refusal([Fault("/replaced_by", "the document would replace itself")])
     return found
+
+
+def claims_citing(session: Session, document_id: int) -> Collection[int]:
+    return session.scalars(
+        select(Citation.claim_id)
+        .join(Passage, Passage.id == Citation.passage_id)
+        .where(Passage.document_id == document_id)
+        .distinct(),
+    ).all()
 
 
 def replacements_of(session: Session, document_id: int) -> list[int]:

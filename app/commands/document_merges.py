@@ -91,7 +91,7 @@ def merge_document(
     note_event(session, draft, "document", row, "merged")
     renew_claims(session, draft, claims, "updated")
     index_claims(session, claims)
-    refresh_touched(session, draft, slugs, edit.vocabulary)
+    refresh_touched(session, draft, slugs, edit.vocabulary, claims)
 
 
 def _target(session: Session, row: Document, target_id: int) -> _Target:

@@ -13,6 +13,7 @@ from app.commands.changes import ChangeDraft, note_event
 from app.commands.citation_checks import MAX_PLACES, occurrences, where_it_stands
 from app.commands.document_edits import (
     citing_error,
+    claims_citing,
     content_of,
     fill_document,
     keep_text,
@@ -91,7 +92,7 @@ def replace_document_text(
     keep_text(session, body.text)
     note_event(session, draft, "document", row, "text_replaced")
     renew_claims(session, draft, touched, "reanchored")
-    refresh_touched(session, draft, slugs, edit.vocabulary)
+    refresh_touched(session, draft, slugs, edit.vocabulary, claims_citing(session, row.id))
     return report
 
 

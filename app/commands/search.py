@@ -1,8 +1,9 @@
 """Keeping the search index equal to the claims, inside the transaction that changes them."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, text
+from sqlalchemy import BindParameter, bindparam, delete, insert, or_, select, text
 from sqlalchemy.orm import Session
 
 from app.commands.driver_rows import mark
@@ -17,6 +18,10 @@ from app.queries.search import (
     tsvector_text,
 )
 from app.search_text import ClaimWords, claim_words
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_LEAVE_FTS5 = delete(FTS5).where(FTS5.c.rowid.in_(_IDS))
+_LEAVE_TSVECTORS = delete(TSVECTORS).where(TSVECTORS.c.claim_id.in_(_IDS))
 
 
 def index_claims(session: Session, claim_ids: Collection[int]) -> None:
@@ -51,13 +56,13 @@ def index_claims_of_concepts(session: Session, concept_ids: Collection[int]) -> 
 
 
 def _write_fts5(session: Session, ids: Sequence[int], words: dict[int, ClaimWords]) -> None:
-    session.execute(delete(FTS5).where(FTS5.c.rowid.in_(ids)))
+    session.execute(_LEAVE_FTS5, {"ids": list(ids)})
     if words:
         session.execute(insert(FTS5), fts5_rows(words))
 
 
 def _write_tsvectors(session: Session, ids: Sequence[int], words: dict[int, ClaimWords]) -> None:
-    session.execute(delete(TSVECTORS).where(TSVECTORS.c.claim_id.in_(ids)))
+    session.execute(_LEAVE_TSVECTORS, {"ids": list(ids)})
     rows = [{"id": id_, "document": tsvector_text(own)} for id_, own in words.items()]
     if rows:
         statement = "INSERT INTO fts_claims VALUES (:id, CAST(:document AS tsvector))"

@@ -1,5 +1,6 @@
 """What else a change of a source or a concept touches: conditions, claims, their conflicts."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from app.commands.conflicts import refresh_conflicts
 from app.commands.versions import lock_conditions
 from app.models import Citation, Claim, Passage
 from app.models.base import utc_now
-from app.queries.records import claim_records
+from app.queries.computed import Touched
+from app.queries.records import AnyRow, claim_records
 from app.vocabulary import Vocabulary
 
 ItemT = TypeVar("ItemT", int, str)
@@ -64,10 +66,39 @@ def refresh_touched(
     draft: ChangeDraft,
     slugs: Mapping[int, str],
     vocabulary: Vocabulary,
+    claim_ids: Collection[int] | None = None,
 ) -> None:
-    """Recompute the locked conditions."""
-    for condition_id in sorted(slugs):
-        refresh_conflicts(session, draft, condition_id, slugs[condition_id], vocabulary)
+    """Recompute the locked conditions, or only what a change of these claims can reach.
+
+    They answer the questions that they answered before, about the same subjects.
+    """
+    if claim_ids is None:
+        for condition_id in sorted(slugs):
+            refresh_conflicts(session, draft, condition_id, slugs[condition_id], vocabulary)
+        return
+    for condition_id, touched in _touched(session, claim_ids):
+        slug = slugs[condition_id]
+        refresh_conflicts(session, draft, condition_id, slug, vocabulary, touched=touched)
+
+
+def _touched(session: Session, claim_ids: Collection[int]) -> list[tuple[int, Touched]]:
+    """By condition, in the order of their ids."""
+    rows: defaultdict[int, list[AnyRow]] = defaultdict(list)
+    for part in in_parts(claim_ids):
+        known = select(Claim.condition_id, Claim.id, Claim.question, Claim.subject_id)
+        for row in session.execute(known.where(Claim.id.in_(part))):
+            rows[row.condition_id].append(row)
+    return [
+        (
+            condition_id,
+            Touched(
+                {row.id for row in of_condition},
+                {row.question for row in of_condition},
+                {row.subject_id for row in of_condition},
+            ),
+        )
+        for condition_id, of_condition in sorted(rows.items())
+    ]
 
 
 def renew_claims(

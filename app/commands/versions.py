@@ -1,9 +1,11 @@
 """Edits that cannot collide: conditions locked first, versions compared in the database."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import StaleError
@@ -21,13 +23,15 @@ def lock_conditions(session: Session, ids: Collection[int]) -> dict[int, str]:
 
     Two editors of one condition then wait for each other, and each sees what the other did.
     """
-    rows = session.execute(
-        select(Condition.id, Condition.slug)
-        .where(Condition.id.in_(ids))
-        .order_by(Condition.id)
-        .with_for_update(),
-    )
-    return dict(rows.all())
+    return dict(session.execute(_LOCKED, {"ids": list(ids)}).all())
+
+
+_LOCKED = (
+    select(Condition.id, Condition.slug)
+    .where(Condition.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Condition.id)
+    .with_for_update()
+)
 
 
 def take_version(
@@ -36,22 +40,29 @@ def take_version(
     model: type[Model],
     record_id: int,
     expected: int,
-) -> None:
+) -> datetime:
     """Make the next version of a record, if ``expected`` is its current one.
 
     The database compares: of two editors exactly one gets a row. What the session holds of
     the record is stale afterwards and has to be read again (``populate_existing``).
     Raises StaleError with the current record and the fields that differ.
     """
-    columns: Any = model
-    changed: Any = session.execute(
-        update(model)
-        .where(columns.id == record_id, columns.version == expected)
-        .values(version=columns.version + 1, updated_at=utc_now())
-        .execution_options(synchronize_session=False),
-    )
+    now = utc_now()
+    asked = {"record": record_id, "expected": expected, "now": now}
+    changed: Any = session.execute(_next_version(model), asked)
     if changed.rowcount == 0:
         raise stale(session, record_type, record_id, expected)
+    return now
+
+
+@cache
+def _next_version(model: type[Model]) -> Update:
+    table: Any = model.__table__
+    return (
+        update(table)
+        .where(table.c.id == bindparam("record"), table.c.version == bindparam("expected"))
+        .values(version=table.c.version + 1, updated_at=bindparam("now"))
+    )
 
 
 def stale(session: Session, record_type: str, record_id: int, expected: int) -> StaleError:

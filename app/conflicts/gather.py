@@ -1,7 +1,7 @@
 """From contests to conflicts: sides, compatible claims, pivotal passages, severities."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from app.conflicts.clashes import Clashes
 from app.conflicts.concepts import Concepts
@@ -10,6 +10,7 @@ from app.conflicts.judge import Judge
 from app.conflicts.keys import conflict_key, fingerprint
 from app.conflicts.lowering import Verdict, strongest
 from app.conflicts.model import Claim, Conflict, Result, SideClash
+from app.conflicts.reach import questions_of_contest
 from app.conflicts.rules import Contest, all_contests
 from app.conflicts.scopes import ScopeComparer
 from app.conflicts.sides import (
@@ -19,8 +20,8 @@ from app.conflicts.sides import (
     reading_order,
     side_of,
 )
-from app.conflicts.stances import Field, SideId, Topic, field_of
-from app.conflicts.values import ValueKind
+from app.conflicts.stances import Field, SideId, Stance, Topic, field_of
+from app.conflicts.values import Value, ValueKind
 from app.vocabulary import Severity, Vocabulary
 
 
@@ -30,9 +31,12 @@ def compute_conflicts(
     concepts: Concepts,
     *,
     condition: str = "",
+    about: Collection[str] | None = None,
 ) -> Result:
     """All conflicts of one condition's claims; the same in any order of claims and citations.
 
+    With ``about`` only the conflicts that these questions are part of, also in ``severities``;
+    the claims of ``questions_beside`` them are enough.
     Raises KeyError for a question that the vocabulary does not have.
     """
     claims = list(claims)
@@ -42,6 +46,8 @@ def compute_conflicts(
     judge = Judge()
     conflicts = []
     for contest in all_contests(field):
+        if about is not None and questions_of_contest(contest, vocabulary).isdisjoint(about):
+            continue
         clashes = Clashes(contest, scopes, judge)
         if not clashes:
             continue
@@ -116,13 +122,16 @@ def _compatible(
     found = [
         claim
         for question, concepts in broader.items()
-        for value, stances in field.affirmed.get(Topic(subject, question), {}).items()
-        if value.kind is ValueKind.concept and value.text in concepts
-        for stance in stances
+        for concept in concepts
+        for stance in _affirming(Value(ValueKind.concept, concept), subject, question, field)
         for claim in stance.claims
         if claim.id not in clashing
     ]
     return tuple(claim.id for claim in sorted(found, key=claim_sort_key))
+
+
+def _affirming(value: Value, subject: str | None, question: str, field: Field) -> list[Stance]:
+    return field.affirmed.get(Topic(subject, question), {}).get(value, [])
 
 
 def _explained_pairs(clashes: Clashes) -> tuple[tuple[str, str], ...]:

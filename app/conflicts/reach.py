@@ -1,11 +1,15 @@
-"""Which claims can be in a conflict at all, before any is compared: most cannot."""
+"""Which claims can be in a conflict at all, before any is compared: most cannot.
 
-from collections.abc import Collection, Mapping
+And which conflicts a change of some claims can reach: most it cannot.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
 from app.conflicts.concepts import Concepts
-from app.vocabulary import Frequency, Polarity, Vocabulary
+from app.conflicts.rules import Contest
+from app.vocabulary import Frequency, OpposedRow, Polarity, Rule, Vocabulary
 
 
 @dataclass(slots=True)
@@ -64,6 +68,59 @@ def questions_in_reach(
         ):
             found |= {side.question for side in sides}
     return found & answers.keys()
+
+
+def questions_beside(touched: Collection[str], vocabulary: Vocabulary) -> set[str]:
+    """The questions whose claims tell what becomes of the conflicts about touched ones.
+
+    A conflict is made of the claims of the questions that its rule looks at together, and of
+    no others. So what a change can do lies in the sets of questions that a touched one is in.
+    """
+    found = set(touched)
+    for together in _looked_at_together(vocabulary):
+        if not together.isdisjoint(touched):
+            found |= together
+    return found & vocabulary.question_by_key.keys()
+
+
+def questions_of(
+    rule: Rule,
+    question: str,
+    of_sides: Iterable[str],
+    vocabulary: Vocabulary,
+) -> set[str]:
+    """The questions whose claims a conflict is made of, also where none is on a side.
+
+    ``question`` and ``of_sides``, the questions of its sides, as the conflict has them.
+    """
+    found = {question, *of_sides}
+    if rule is Rule.known_unknown:
+        found.update(vocabulary.question_by_key[question].covers)
+    return found
+
+
+def questions_of_contest(contest: Contest, vocabulary: Vocabulary) -> set[str]:
+    """The same of what may become a conflict."""
+    row = contest.row
+    of_sides = (
+        row.questions
+        if isinstance(row, OpposedRow)
+        else [side.question for side in row.sides]
+        if row is not None
+        else ()
+    )
+    return questions_of(contest.rule, contest.topic.question, of_sides, vocabulary)
+
+
+def _looked_at_together(vocabulary: Vocabulary) -> Iterator[set[str]]:
+    """The questions of each contest that has several of them."""
+    for question in vocabulary.questions:
+        if question.covers:
+            yield {question.key, *question.covers}
+    for opposed in vocabulary.opposed:
+        yield set(opposed.questions)
+    for exclusion in vocabulary.exclusions:
+        yield {side.question for side in exclusion.sides}
 
 
 def _are_related(one: set[str], other: set[str], concepts: Concepts) -> bool:

@@ -5,7 +5,7 @@ rules and come later, in ``gather``.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations, product
@@ -149,9 +149,7 @@ def opposing_roles(field: Field) -> Iterator[Contest]:
             for question in row.questions
         )
         pairs: defaultdict[str, list[Pair]] = defaultdict(list)
-        for key, rival in product(one, other):
-            if not field.concepts.are_related(key, rival):
-                continue
+        for key, rival in _related(one, other, field):
             narrower = _narrower(key, rival, field)
             base = _disagreement if key == rival else _tension
             pairs[narrower] += [(*pair, base) for pair in product(one[key], other[rival])]
@@ -254,6 +252,14 @@ def _concepts(stances: dict[Value, list[Stance]], field: Field) -> dict[str, lis
         for value, of_value in stances.items()
         if value.kind is ValueKind.concept and value != field.unknown
     }
+
+
+def _related(one: Collection[str], other: Collection[str], field: Field) -> list[tuple[str, str]]:
+    """The pairs of concepts that are equal or nested; both may be many, and few are."""
+    with_broader = field.concepts.with_broader
+    upwards = {(key, rival) for key in one for rival in with_broader(key) if rival in other}
+    downwards = {(key, rival) for rival in other for key in with_broader(rival) if key in one}
+    return sorted(upwards | downwards)
 
 
 def _narrower(key: str, rival: str, field: Field) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import conflicts as rules
@@ -23,6 +23,7 @@ from app.queries.eligible import (
     eligible_among,
     eligible_answers,
     eligible_claims,
+    numbered_subjects,
 )
 from app.queries.records import AnyRow
 from app.vocabulary import Rule, Severity, Vocabulary
@@ -45,10 +46,14 @@ class ComputedConflict:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """Claims that a change touched, and the questions that they answered before or after it."""
+    """Claims that a change touched; what they answered, and about what, before or after it.
+
+    ``subjects``: ids of concepts, None for the condition itself.
+    """
 
     claims: Collection[int]
     questions: Collection[str]
+    subjects: Collection[int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +119,13 @@ def compare_touched(
     """All conflicts of a condition that a change of some of its claims can reach.
 
     They are what a computation of the whole condition would give, at the cost of the questions
-    that they are about.
+    and subjects that they are about: claims of different subjects are never compared.
     """
     questions = questions_beside(touched.questions, vocabulary)
     beside = sorted(questions - set(touched.questions))
     asked = {"condition": condition_id, "touched": sorted(touched.questions), "beside": beside}
-    rows = session.execute(_NEARBY, asked)
+    subjects = numbered_subjects(touched.subjects)
+    rows = session.execute(_NEARBY, asked | {"subjects": subjects})
     stored = {row.key: row for row in rows if _is_reached(row, touched, vocabulary)}
     decisions = {key: row.decision for key, row in stored.items() if row.decision is not None}
     named = {
@@ -128,7 +134,7 @@ def compare_touched(
         if decision["kind"] == Rule.asserted
         for claim in decision["claims"]
     }
-    claims = eligible_answers(session, condition_id, questions, vocabulary)
+    claims = eligible_answers(session, condition_id, questions, touched.subjects, vocabulary)
     found = [*_by_rules(session, claims, condition_slug, vocabulary, touched.questions)]
     if unknown := sorted({conflict.key for conflict in found} - stored.keys()):
         closed = {row.key: row for row in session.execute(_BY_KEY, {"keys": unknown})}
@@ -145,6 +151,7 @@ _OF_ONE_QUESTION = [Rule.values.value, Rule.polarity.value, Rule.frequency.value
 _NEARBY = _OF_CONDITION.where(
     or_(
         (Conflict.status == OPEN)
+        & (func.coalesce(Conflict.subject_id, 0).in_(bindparam("subjects", expanding=True)))
         & or_(
             Conflict.question.in_(bindparam("touched", expanding=True)),
             Conflict.question.in_(bindparam("beside", expanding=True))

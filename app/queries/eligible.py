@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app import conflicts as rules
@@ -39,14 +39,23 @@ def eligible_answers(
     session: Session,
     condition_id: int,
     questions: Collection[str],
+    subjects: Collection[int | None],
     vocabulary: Vocabulary,
 ) -> list[rules.Claim]:
-    """Of a condition's claims those that answer some questions."""
+    """Of a condition's claims those that answer some questions about some subjects.
+
+    ``subjects``: ids of concepts, None for the condition itself.
+    """
     if not questions:
         return []
     types = {vocabulary.question_by_key[question].type for question in questions}
     values = {"condition": condition_id, "types": sorted(types), "questions": sorted(questions)}
-    return _eligible(session, _of_questions, values)
+    return _eligible(session, _of_answers, values | {"subjects": numbered_subjects(subjects)})
+
+
+def numbered_subjects(subjects: Collection[int | None]) -> list[int]:
+    """As values to bind: 0 is the condition itself."""
+    return sorted({subject or 0 for subject in subjects})
 
 
 def eligible_among(session: Session, claim_ids: Collection[int]) -> list[rules.Claim]:
@@ -67,13 +76,14 @@ def _of_condition(statement: _Statement) -> _Statement:
     )
 
 
-def _of_questions(statement: _Statement) -> _Statement:
-    """The type stands in an index behind the condition; of several, SQLite looks at them all."""
+def _of_answers(statement: _Statement) -> _Statement:
+    """The type is there for an index that has it behind the condition; none has the question."""
     return statement.where(
         Claim.condition_id == bindparam("condition"),
         visible_claims(),
         Claim.type.in_(bindparam("types", expanding=True)),
         Claim.question.in_(bindparam("questions", expanding=True)),
+        func.coalesce(Claim.subject_id, 0).in_(bindparam("subjects", expanding=True)),
     )
 
 

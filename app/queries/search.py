@@ -5,14 +5,17 @@ terms first; a database is given their words, quoted, as one bound value.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    Row,
     Select,
     Text,
+    bindparam,
     case,
     cast,
     column,
@@ -241,27 +244,39 @@ def claim_texts(
     return found
 
 
+# Made once: making them takes longer than running them for one claim.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_SAID = select(
+    Claim.id,
+    Claim.statement,
+    Claim.concept_id,
+    Claim.subject_id,
+    Claim.quantity_as_said,
+    Claim.words,
+).where(Claim.id.in_(_IDS))
+_QUOTES = (
+    select(Citation.claim_id, Citation.quote)
+    .where(Citation.claim_id.in_(_IDS), Citation.quote.is_not(None))
+    .order_by(Citation.claim_id, Citation.position)
+)
+_LABELS = (
+    select(Concept.id, Concept.label, ConceptSynonym.term)
+    .outerjoin(ConceptSynonym, ConceptSynonym.concept_id == Concept.id)
+    .order_by(Concept.id, ConceptSynonym.position, ConceptSynonym.term)
+)
+_LABELS_BY_ID = _LABELS.where(Concept.id.in_(_IDS))
+
+
 def _texts_of(session: Session, ids: Sequence[int], view: View | None) -> dict[int, ClaimTexts]:
-    claims = session.execute(
-        select(
-            Claim.id,
-            Claim.statement,
-            Claim.concept_id,
-            Claim.subject_id,
-            Claim.quantity_as_said,
-            Claim.words,
-        ).where(Claim.id.in_(ids)),
-    ).all()
+    asked = {"ids": list(ids)}
+    claims = session.execute(_SAID, asked).all()
     concepts = {id_ for row in claims for id_ in (row.concept_id, row.subject_id) if id_}
-    labels = concept_labels(session, Concept.id.in_(concepts))
+    labels = _labels_of(session.execute(_LABELS_BY_ID, {"ids": list(concepts)}))
     quotes: dict[int, list[str]] = defaultdict(list)
-    cited = select(Citation.claim_id, Citation.quote).where(
-        Citation.claim_id.in_(ids),
-        Citation.quote.is_not(None),
-    )
+    cited = _QUOTES
     if view is not None and view.excludes:
         cited = cited.where(view.citation_counts)
-    for claim_id, quote in session.execute(cited.order_by(Citation.claim_id, Citation.position)):
+    for claim_id, quote in session.execute(cited, asked):
         quotes[claim_id].append(quote or "")
     return {
         row.id: ClaimTexts(
@@ -279,12 +294,10 @@ def _texts_of(session: Session, ids: Sequence[int], view: View | None) -> dict[i
 
 def concept_labels(session: Session, wanted: Clause) -> dict[int, list[str]]:
     """Label and synonyms of each concept, in one statement."""
-    rows = session.execute(
-        select(Concept.id, Concept.label, ConceptSynonym.term)
-        .outerjoin(ConceptSynonym, ConceptSynonym.concept_id == Concept.id)
-        .where(wanted)
-        .order_by(Concept.id, ConceptSynonym.position, ConceptSynonym.term),
-    )
+    return _labels_of(session.execute(_LABELS.where(wanted)))
+
+
+def _labels_of(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for id_, label, synonym in rows:
         found.setdefault(id_, [label]).extend([synonym] if synonym else [])

@@ -1,7 +1,7 @@
 """Claims and a small vocabulary for tests of the rules: only what a test is about is named."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import count
@@ -186,9 +186,10 @@ def compute(
     words: Vocabulary = VOCABULARY,
     broader: Mapping[str, Iterable[str]] | None = None,
     condition: str = "",
+    about: Collection[str] | None = None,
 ) -> Result:
     concepts = Concepts(BROADER if broader is None else broader)
-    return compute_conflicts(claims, words, concepts, condition=condition)
+    return compute_conflicts(claims, words, concepts, condition=condition, about=about)
 
 
 def conflicts(rule: Rule, *claims: Claim) -> list[Conflict]:

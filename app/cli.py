@@ -101,6 +101,9 @@ def serve() -> None:
         log_level="warning",  # of uvicorn itself
         access_log=False,  # app.middleware.metrics tells more, and no queries
         server_header=False,
+        # One that is slow to tell that it lives is killed, with all that it answers: by default
+        # after 5 seconds, which a machine under load can take.
+        timeout_worker_healthcheck=30,
         timeout_graceful_shutdown=10,
         timeout_keep_alive=settings.keep_alive_seconds,
         proxy_headers=bool(settings.trusted_proxies),

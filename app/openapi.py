@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from app.errors import InternalError
+from app.links import link_records
 from app.policy import POLICY
 from app.problems import Problem, problem_responses
 from app.version import VERSION
@@ -78,4 +79,5 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
                 }
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
+    link_records(document)
     return document

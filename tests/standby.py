@@ -1,5 +1,8 @@
 """A PostgreSQL and a replica that follows it by streaming, on loopback, for as long as a test."""
 
+import os
+import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -12,6 +15,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from tests.postgresql import find_binaries, given_to_postgres, words_of_postgres
 from tests.startup.servers import PATIENCE, free_port
+from tests.torture.preloaded import children_of, is_alive
 
 
 class PostgresServer:
@@ -21,6 +25,7 @@ class PostgresServer:
         self._binaries = binaries
         self._folder = folder
         self._data = folder / name
+        self.name = name  # it is known to its primary by it
         self.port = free_port()
 
     @property
@@ -37,13 +42,16 @@ class PostgresServer:
         rest = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
         self._run("pg_basebackup", *source, "-D", self._data, *rest)
 
-    def start(self) -> None:
+    def start(self, *settings: str) -> None:
+        """``settings`` such as ``fsync=on`` stand over those of a test."""
         options = (
             f"-c listen_addresses=127.0.0.1 -c port={self.port} -c fsync=off "
             f"-c unix_socket_directories={self._folder} -c wal_level=replica "
             "-c max_connections=200 -c max_standby_streaming_delay=100ms "
-            "-c wal_receiver_status_interval=1s -c wal_retrieve_retry_interval=200ms"
+            "-c wal_receiver_status_interval=1s -c wal_retrieve_retry_interval=200ms "
+            f"-c cluster_name={self.name}"
         )
+        options = " -c ".join([options, *settings])
         log = self._folder / f"{self._data.name}.log"
         self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
 
@@ -51,6 +59,44 @@ class PostgresServer:
         """At once; nothing where it does not run."""
         if (self._data / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """All of its processes; they may be killed meanwhile."""
+        stopped = self._stop_processes()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                if is_alive(process):
+                    os.kill(process, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """As a machine dies: all of its processes in one moment, without a word to anybody."""
+        lock = self._data / "postmaster.pid"
+        processes, shared = self._stop_processes(), lock.read_text().splitlines()[6].split()[1]
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
+        give_up_at = time.monotonic() + PATIENCE
+        while any(is_alive(process) for process in processes):
+            assert time.monotonic() < give_up_at, "it does not die"
+            time.sleep(0.01)
+        lock.unlink()
+        if program := shutil.which("ipcrm"):  # otherwise it stays until the machine is started anew
+            subprocess.run([program, "--shmem-id", shared], check=True)  # noqa: S603 - our own
+
+    def remove(self) -> None:
+        """What it had on its disk."""
+        shutil.rmtree(self._data)
+
+    def _stop_processes(self) -> list[int]:
+        """The first of them before the others, so that it starts no more."""
+        first = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(first, signal.SIGSTOP)
+        others = children_of(first)
+        for process in others:
+            os.kill(process, signal.SIGSTOP)
+        return [first, *others]
 
     def ask(self, statement: str) -> Any:
         """The one value of a statement, if it has one, as the superuser.

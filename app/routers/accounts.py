@@ -38,7 +38,8 @@ AccountName = Annotated[str, Path(max_length=80, examples=["curator-one"])]
 def read_own_account(request: Request, session: ReadSession, reader: Reader) -> Response:
     """Read the account that the key belongs to."""
     assert reader is not None
-    return answer(request, get_account(session, reader.account))
+    account = get_account(session, reader.account)
+    return answer(request, account, version=f"{account['id']}.{account['version']}")
 
 
 @router.get("/accounts", response_model=AccountList, responses=READ_PROBLEMS)

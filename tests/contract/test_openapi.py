@@ -94,6 +94,17 @@ def test_an_operation_is_described(operation: Operation) -> None:
     assert described["summary"]
 
 
+def test_every_operation_on_one_record_is_linked_from_what_answers_the_record() -> None:
+    links = document()["components"]["links"]
+
+    of_no_record = {"read_problem", "read_queue_items"}
+    for operation in OPERATIONS:
+        name = operation.described["operationId"]
+        given = links.get(name, {"parameters": {}})["parameters"]
+        needed = {f"path.{each['name']}" for each in operation.path_parameters}
+        assert given.keys() - {"header.If-Match"} == (set() if name in of_no_record else needed)
+
+
 def test_every_operation_has_an_id_of_its_own() -> None:
     ids = [each.described["operationId"] for each in OPERATIONS]
 

@@ -4,14 +4,17 @@ A harness that finds nothing wrong with these finds nothing.
 """
 
 import io
+import re
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import app.commands.claim_edits as commands
 import app.routers.claim_edits as routers
@@ -98,12 +101,44 @@ def create_untried_app() -> FastAPI:
 def create_hasty_app() -> FastAPI:
     """The answer to a write is sent before its commit."""
     application = create_sound_app()
+    answer_hastily(application)
+    event.listen(application.state.sessions.write, "before_commit", lambda _: time.sleep(0.02))
+    return application
+
+
+def answer_hastily(application: FastAPI) -> None:
     for context in iter_route_contexts(application.routes):
         for needed in _all_needed(getattr(context, "dependant", None)):
             if needed.call is writes._write:  # noqa: SLF001 - to plant a fault in it
                 needed.scope = "request"
-    event.listen(application.state.sessions.write, "before_commit", lambda _: time.sleep(0.02))
-    return application
+
+
+class WrongStatus:
+    """Around an application: what it answers with 200 at some addresses gets another status."""
+
+    def __init__(self, app: ASGIApp, method: str, address: str, status: int) -> None:
+        self._app, self._method, self._status = app, method, status
+        self._address = re.compile(address)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_met = scope.get("method") == self._method and self._address.fullmatch(scope["path"])
+
+        async def send_wrong(message: Message) -> None:
+            if is_met and message.get("status") == HTTPStatus.OK:
+                message["status"] = self._status
+            await send(message)
+
+        await self._app(scope, receive, send_wrong)
+
+
+def failing_later_versions(application: ASGIApp) -> ASGIApp:
+    """A claim's versions after the first cannot be read."""
+    return WrongStatus(application, "GET", r"/claims/CLM\d+\.(?!1$)\d+", 500)
+
+
+def undocumented_removals(application: ASGIApp) -> ASGIApp:
+    """What is removed is answered with a status that the document does not name."""
+    return WrongStatus(application, "DELETE", ".*", 203)
 
 
 def _all_needed(dependant: Any) -> Iterator[Any]:

@@ -1,19 +1,20 @@
 """Calls that are made from the OpenAPI document: does every answer keep what it promises?
 
-``python -m tests.torture.schemas [--cases 5000] [--seed 1]``; the base is SQLite, or one of the
-server that ``CLAIMBASE_TEST_DATABASE_URL`` names. schemathesis makes calls that fit the document
-and calls that do not; some of their parts are replaced by what is known to be accepted, so that
-they get beyond the first refusal. Every call is undone, so that the next finds the same base. The
-first call of each operation is one that has to succeed.
+``python -m tests.torture.schemas [--cases 5000] [--seed 1] [--planted]``; the base is SQLite, or
+one of the server that ``CLAIMBASE_TEST_DATABASE_URL`` names. schemathesis makes calls that fit the
+document and calls that do not; some of their parts are replaced by what is known to be accepted,
+so that they get beyond the first refusal. Every call is undone, so that the next finds the same
+base. The first call of each operation is one that has to succeed. The planted fault is a removal
+that is answered with a status that the document does not name.
 """
 
 import argparse
-import os
 import random
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -40,8 +41,9 @@ from tests.api.operations import OPERATIONS, Operation
 from tests.api.sources import Desk, desk_at
 from tests.apps import document
 from tests.conftest import rolled_back
-from tests.databases import migrated_engine, new_database
+from tests.databases import SERVER, migrated_engine, new_database
 from tests.torture.known_calls import known_call
+from tests.torture.planted import undocumented_removals
 
 CHECKS = [
     not_a_server_error,
@@ -54,6 +56,7 @@ CHECKS = [
 # role; to a head that cannot be read; to an address that, filled in, is another one.
 ANYWHERE = {"400", "401", "403", "404", "405"}
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+DATABASE = "sqlite" if SERVER is None else "postgresql"
 ROLES = (None, "contributor", "curator", "curator", "admin", "admin", "admin")
 
 
@@ -70,6 +73,38 @@ class Outcome:
     @property
     def never_successful(self) -> set[str]:
         return {each.described["operationId"] for each in OPERATIONS} - self.successes.keys()
+
+    def judge(self, case: Case[Any], answer: Any, *, has_key: bool) -> None:
+        """Note the answer, and what of it the document does not promise."""
+        name = name_of(case)
+        self.cases += 1
+        self.statuses[answer.status_code] += 1
+        if HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            self.successes[name] += 1
+        wrong = {
+            f"without {header}": header
+            for header in SECURITY_HEADERS
+            if not answer.headers.get(header.lower())
+        }
+        if has_key and "no-store" not in str(answer.headers.get("cache-control")):
+            wrong["may be kept"] = "an answer to a key"
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except FailureGroup as group:
+            wrong |= {type(failure).__name__: str(failure) for failure in group.exceptions}
+        for kind, told in wrong.items():
+            self.note(case, answer, kind, told)
+
+    def note(self, case: Case[Any], answer: Any, kind: str, told: str) -> None:
+        what = (name_of(case), answer.status_code, kind)
+        times, first = self.wrong.get(what, (0, ""))
+        first = first or f"{told} | {case.as_curl_command()} | {answer.text}"
+        self.wrong[what] = (times + 1, first)
+
+
+def name_of(case: Case[Any]) -> str:
+    """The ``operationId``."""
+    return str(case.operation.definition.raw["operationId"])
 
 
 @schemathesis.serializer("application/jsonl", "application/x-ndjson")
@@ -95,7 +130,7 @@ def _named(responses: dict[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(ANYWHERE, responses["default"]) | named
 
 
-def run(engine: Engine, cases: int, number: int) -> Outcome:
+def run(engine: Engine, cases: int, number: int, *, planted: bool = False) -> Outcome:
     """``engine`` is of a base with the vocabulary and nothing else; it is left as it was."""
     outcome = Outcome()
     begun = time.monotonic()
@@ -103,7 +138,7 @@ def run(engine: Engine, cases: int, number: int) -> Outcome:
         app = create_app(Settings(), sessions=sessions)
         app.openapi_schema = document()
         schema = schemathesis.openapi.from_dict(strict_document())
-        schema.app = app
+        schema.app = undocumented_removals(app) if planted else app
         desk = desk_at(TestClient(app), sessions)
         connection: Connection = sessions.read.kw["bind"]
         for operation in OPERATIONS:
@@ -192,26 +227,7 @@ class Trial:
         undone = self._connection.begin_nested()
         answer = case.call()
         undone.rollback()
-        self._outcome.cases += 1
-        self._outcome.statuses[answer.status_code] += 1
-        if HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
-            self._outcome.successes[self._name] += 1
-        wrong = {
-            f"without {name}": name
-            for name in SECURITY_HEADERS
-            if not answer.headers.get(name.lower())
-        }
-        if key and "no-store" not in str(answer.headers.get("cache-control")):
-            wrong["may be kept"] = "an answer to a key"
-        try:
-            case.validate_response(answer, checks=CHECKS)
-        except FailureGroup as group:
-            wrong |= {type(failure).__name__: str(failure) for failure in group.exceptions}
-        for kind, told in wrong.items():
-            what = (self._name, answer.status_code, kind)
-            times, first = self._outcome.wrong.get(what, (0, ""))
-            first = first or f"{told} | {case.as_curl_command()} | {answer.text}"
-            self._outcome.wrong[what] = (times + 1, first)
+        self._outcome.judge(case, answer, has_key=bool(key))
 
 
 def problems(outcome: Outcome) -> Iterator[str]:
@@ -221,31 +237,38 @@ def problems(outcome: Outcome) -> Iterator[str]:
         yield f"{name}: never answered with success"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=5_000)
-    parser.add_argument("--seed", type=int, default=1)
-    given_words = parser.parse_args()
+@contextmanager
+def new_base() -> Iterator[Engine]:
+    """With the vocabulary and nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         engine = migrated_engine(new_database("schemas", Path(folder)))
         with make_sessions(engine).write.begin() as session:
             draft = ChangeDraft("seed", "seed", "seed", "The vocabulary.")
             store_vocabulary(session, load_vocabulary(), draft)
             finish_change(session, draft)
-        outcome = run(engine, given_words.cases, given_words.seed)
+        yield engine
         engine.dispose()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=5_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--planted", action="store_true", help="with the fault: has to be found")
+    asked = parser.parse_args()
+    with new_base() as engine:
+        outcome = run(engine, asked.cases, asked.seed, planted=asked.planted)
     found = list(problems(outcome))
-    database = os.environ.get("CLAIMBASE_TEST_DATABASE_URL", "sqlite").partition(":")[0]
     told = ", ".join(f"{times} x {status}" for status, times in sorted(outcome.statuses.items()))
     fewest = min(outcome.successes.values(), default=0)
     print(
-        f"{database}: {outcome.cases} calls of {len(OPERATIONS)} operations in "
+        f"{DATABASE}: {outcome.cases} calls of {len(OPERATIONS)} operations in "
         f"{outcome.seconds:.0f} s: {told}; each operation succeeded at least {fewest} times; "
         f"{len(found)} faults",
     )
     for line in found:
         print(f"  {line}")
-    return int(bool(found))
+    return int(bool(found) is not asked.planted)
 
 
 if __name__ == "__main__":

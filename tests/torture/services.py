@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,20 +25,21 @@ def served(
             yield server
         return
     port = free_port()
-    # A log that nobody reads would fill its pipe and stop the service.
     quiet = ["--no-access-log", "--log-level", "warning"]
     words = [f"tests.torture.planted:{planted}", "--factory", "--port", str(port), *quiet]
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "uvicorn", *words, "--workers", str(workers)],
-        cwd=ROOT,
-        env=settings(database_url=url, **given),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    server = Server(process, port)
-    try:
-        server.wait()
-        yield server
-    finally:
-        server.stop()
+    # A file: a pipe that nobody reads would fill and stop the service.
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "uvicorn", *words, "--workers", str(workers)],
+            cwd=ROOT,
+            env=settings(database_url=url, **given),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        server = Server(process, port, [log, log])
+        try:
+            server.wait()
+            yield server
+        finally:
+            server.stop()

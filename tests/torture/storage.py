@@ -1,12 +1,14 @@
 """A disk that is full, or fails, at each write and sync that an edit and an import make.
 
-``python -m tests.torture.storage [--step 1]``, on SQLite. The disk refuses the write of this number
-and all that follow. The answer has to be 507, or 503 where the disk failed, and nothing may have
-changed; where the failure came after the commit, the write is acknowledged and there. Reads go on,
-and the same request succeeds without a restart as soon as there is room.
+``python -m tests.torture.storage [--step 1] [--planted]``, on SQLite. The disk refuses the write
+of this number and all that follow. The answer has to be 507, or 503 where the disk failed, and
+nothing may have changed; where the failure came after the commit, the write is acknowledged and
+there. Reads go on, and the same request succeeds without a restart as soon as there is room. The
+planted fault is an answer that is sent before the commit.
 """
 
 import argparse
+import logging
 import random
 import tempfile
 import time
@@ -22,6 +24,7 @@ from app.db import Sessions, make_engine, make_sessions
 from app.main import create_app
 from tests.accounts import bearer, key_of
 from tests.torture.disks import Recording, recording
+from tests.torture.planted import answer_hastily
 from tests.torture.writers import (
     BatchImporter,
     Editor,
@@ -43,7 +46,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run(step: int = 1) -> Outcome:
+def run(step: int = 1, *, planted: bool = False) -> Outcome:
     """A failure at every ``step``-th write and sync."""
     outcome, begun = Outcome(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
@@ -55,6 +58,8 @@ def run(step: int = 1) -> Outcome:
             sessions = make_sessions(engine)
             headers = bearer(key_of(sessions))
             application = create_app(Settings(), sessions=sessions)
+            if planted:
+                answer_hastily(application)
             with TestClient(application, raise_server_exceptions=False) as client:
                 client.headers.update(headers)
                 this = _Trial(disk, client, sessions, outcome)
@@ -129,7 +134,11 @@ class _Trial:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--step", type=int, default=1)
-    outcome = run(parser.parse_args().step)
+    parser.add_argument("--planted", action="store_true", help="with the fault: has to be found")
+    given = parser.parse_args()
+    if given.planted:
+        logging.disable()  # each failure is told at length, and is meant
+    outcome = run(given.step, planted=given.planted)
     refused = outcome.refused
     print(
         f"{outcome.failures} failures of the disk: {refused.get(FULL, 0)} writes refused for "
@@ -138,7 +147,7 @@ def main() -> int:
     )
     for fault in outcome.faults[:20]:
         print(f"  {fault}")
-    return int(bool(outcome.faults))
+    return int(bool(outcome.faults) is not given.planted)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import pytest
 from tests.databases import SERVER
 from tests.torture.kills import PLANTED, run
 
-pytestmark = pytest.mark.xdist_group("crashes")
 CYCLES = 12 if SERVER is None else 6
 
 

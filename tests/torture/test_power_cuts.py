@@ -5,10 +5,7 @@ import pytest
 from tests.databases import SERVER
 from tests.torture.power_cuts import run
 
-pytestmark = [
-    pytest.mark.xdist_group("harnesses"),
-    pytest.mark.skipif(SERVER is not None, reason="about SQLite's files"),
-]
+pytestmark = pytest.mark.skipif(SERVER is not None, reason="about SQLite's files")
 
 
 def test_no_power_cut_loses_what_was_acknowledged_or_leaves_half_of_a_write() -> None:

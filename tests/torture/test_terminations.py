@@ -5,10 +5,7 @@ import pytest
 from tests.databases import SERVER
 from tests.torture.terminations import run
 
-pytestmark = [
-    pytest.mark.xdist_group("crashes"),
-    pytest.mark.skipif(SERVER is None, reason="of PostgreSQL"),
-]
+pytestmark = pytest.mark.skipif(SERVER is None, reason="of PostgreSQL")
 
 
 def test_whatever_a_server_does_nothing_is_lost_and_answers_are_right_or_503() -> None:

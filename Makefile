@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Twice quiet: only what goes wrong is said.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
-PYTEST_OPTIONS := -n auto --dist loadgroup
+# The tests start hundreds of processes, which would compile everything each time.
+unexport PYTHONDONTWRITEBYTECODE
+PYTEST_OPTIONS := -n auto --dist loadfile --no-loadscope-reorder
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 

@@ -28,4 +28,6 @@ def signed_in(
 ) -> TestClient:
     """Another client of the same application, which shows a key of this role."""
     headers = bearer(key_of(sessions, role, name))
-    return TestClient(client.app, headers=headers, follow_redirects=False)
+    other = TestClient(client.app, headers=headers, follow_redirects=False)
+    other.portal = client.portal  # of its own it would have a new one for each request
+    return other

@@ -25,14 +25,14 @@ from app.commands.conflicts import refresh_conflicts
 from app.commands.seed_records import SeedWriter
 from app.commands.seed_reports import SeedReport
 from app.commands.vocabularies import store_vocabulary
-from app.db import Sessions, make_sessions
+from app.db import Sessions, make_engine, make_sessions
 from app.models import Citation, Claim, Condition, Document, Passage
 from app.replicas import Reads
 from app.schemas.seed_checks import read_seed
 from app.vocabulary import ClaimStatus, DocumentStatus, Verification, load_vocabulary
 from tests.apps import make_app
 from tests.conftest import rolled_back
-from tests.databases import migrated_engine, new_database
+from tests.databases import migrated_database
 
 Seed = dict[str, Any]
 FIRST_DAY = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
@@ -171,7 +171,7 @@ _bases = count(1)
 @contextmanager
 def served(folder: Path, plan: Plan | None = None) -> Iterator[Base]:
     """A new base with the vocabulary and the plan, and a client that follows no redirects."""
-    engine = migrated_engine(new_database(f"generated_{next(_bases)}", folder))
+    engine = make_engine(migrated_database(f"generated_{next(_bases)}", folder))
     sessions = make_sessions(engine)
     with sessions.write.begin() as session:
         draft = ChangeDraft("seed", "seed", "seed", "The vocabulary.")

@@ -151,6 +151,16 @@ def test_an_expiry_is_a_time_to_come_with_its_offset(admin: TestClient, expiry: 
     assert answer.status_code == 422
 
 
+def test_the_tag_of_the_own_account_is_one_to_change_it_with(admin: TestClient) -> None:
+    headers = {"If-Match": admin.get("/accounts/me").headers["etag"]}
+
+    answer = admin.patch(
+        "/accounts/root", json={"role": "admin", "reason": REASON}, headers=headers
+    )
+
+    assert answer.status_code == 200
+
+
 def test_the_last_use_of_a_key_is_known(admin: TestClient) -> None:
     account = admin.get("/accounts/me").json()
 

@@ -13,11 +13,9 @@ from app.config import Settings
 from app.db import Sessions
 from app.main import create_app
 from app.policy import Role
-from app.startup import prepare
 from tests.accounts import bearer, key_of, signed_in
 from tests.apps import document, make_app
-from tests.conftest import SEED_FILE
-from tests.databases import SERVER, new_database
+from tests.databases import SERVER, seeded_database
 
 Labels = dict[str, str]
 
@@ -130,8 +128,7 @@ def test_refusals_are_counted(public: TestClient, milia_sessions: Sessions) -> N
 
 @pytest.mark.skipif(SERVER is not None, reason="the stamp of SQLite is there at once")
 def test_hits_and_misses_of_the_cache_are_counted(tmp_path: Path) -> None:
-    url = new_database("counted", tmp_path)
-    prepare(url, SEED_FILE)
+    url = seeded_database("counted", tmp_path)
     app = create_app(Settings(database_url=url, metrics_public=True))
     app.openapi_schema = document()
 

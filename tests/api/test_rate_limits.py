@@ -15,11 +15,10 @@ from app.config import Settings
 from app.db import Sessions
 from app.keys import make_key
 from app.rate_limits import FAILURES_PER_MINUTE, RateLimiter, network_of
-from app.startup import prepare
 from tests.accounts import bearer, key_of
 from tests.apps import document, make_app
 from tests.conftest import SEED_FILE
-from tests.databases import new_database
+from tests.databases import seeded_database
 from tests.startup.servers import PATIENCE, serving
 
 
@@ -139,8 +138,7 @@ def test_head_and_refused_addresses_count_too(milia_sessions: Sessions) -> None:
 
 
 def test_answers_that_are_kept_count_too(tmp_path: Path) -> None:
-    url = new_database("limited", tmp_path)
-    prepare(url, SEED_FILE)
+    url = seeded_database("limited", tmp_path)
     given: dict[str, Any] = {"database_url": url, "seed_file": SEED_FILE}
     with serving(**given, rate_limit=10, trusted_proxies="127.0.0.0/8,::1") as server:
         server.wait()
@@ -164,8 +162,7 @@ def test_answers_that_are_kept_count_too(tmp_path: Path) -> None:
 
 
 def test_forwarded_addresses_are_not_believed_of_everybody(tmp_path: Path) -> None:
-    url = new_database("direct", tmp_path)
-    prepare(url, SEED_FILE)
+    url = seeded_database("direct", tmp_path)
     given: dict[str, Any] = {"database_url": url, "seed_file": SEED_FILE}
     with serving(**given, rate_limit=10) as server:
         server.wait()

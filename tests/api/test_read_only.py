@@ -16,13 +16,11 @@ from app.db import Sessions, make_engine, make_sessions
 from app.freshness import freshness_of
 from app.main import create_app
 from app.policy import Role
-from app.startup import prepare
 from tests.accounts import bearer, key_of
 from tests.api.curation import body_of
 from tests.apps import document, make_app
 from tests.commands.imports import written
-from tests.conftest import SEED_FILE
-from tests.databases import SERVER, new_database
+from tests.databases import SERVER, seeded_database
 
 NOBODY = 65_534
 on_sqlite = pytest.mark.skipif(SERVER is not None, reason="about SQLite")
@@ -30,9 +28,7 @@ on_sqlite = pytest.mark.skipif(SERVER is not None, reason="about SQLite")
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    url = new_database("read_only", tmp_path)
-    prepare(url, SEED_FILE)
-    return url
+    return seeded_database("read_only", tmp_path)
 
 
 def _forbid(connection: Any, _record: object) -> None:

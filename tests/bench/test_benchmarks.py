@@ -23,7 +23,6 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     made.servers.stop()
 
 
-@pytest.mark.xdist_group("bench")
 @pytest.mark.parametrize("goal", GOALS)
 def test_a_goal_is_measured(goal: str, plan: Plan) -> None:
     try:

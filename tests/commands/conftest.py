@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.databases import migrated_engine, new_database
+from app.db import make_engine
+from tests.databases import migrated_database
 
 
 @pytest.fixture
 def fresh_engine(tmp_path: Path) -> Iterator[Engine]:
     """A migrated base without anything in it, for this test alone."""
-    engine = migrated_engine(new_database("fresh", tmp_path))
+    engine = make_engine(migrated_database("fresh", tmp_path))
     yield engine
     engine.dispose()

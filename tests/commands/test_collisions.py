@@ -19,10 +19,8 @@ from app.policy import Role
 from app.queries.accounts import Actor
 from app.schemas.claim_edits import ClaimIn
 from app.schemas.seed import ClaimContent
-from app.startup import prepare
 from app.vocabulary import load_vocabulary
-from tests.conftest import SEED_FILE
-from tests.databases import new_database
+from tests.databases import seeded_database
 
 ACTOR = Actor("curator", Role.curator, None)
 VOCABULARY = load_vocabulary()
@@ -32,8 +30,7 @@ VOCABULARY = load_vocabulary()
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sessions]:
     """Sessions that commit."""
     folder: Path = tmp_path_factory.mktemp("db")
-    url = new_database("collisions", folder)
-    prepare(url, SEED_FILE)
+    url = seeded_database("collisions", folder)
     engine = make_engine(url)
     yield make_sessions(engine)
     engine.dispose()

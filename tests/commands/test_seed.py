@@ -597,7 +597,6 @@ def test_a_change_number_is_not_lost_with_a_load_that_failed(sessions: Sessions)
     assert second.change == (first.change or 0) + 1
 
 
-@pytest.mark.xdist_group("servers")
 def test_two_loaders_at_once_leave_one_change(tmp_path: Path) -> None:
     seed_file = tmp_path / "seed.json"
     seed_file.write_text(json.dumps(small_seed()))

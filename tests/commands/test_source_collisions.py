@@ -16,14 +16,14 @@ from app.commands.concept_merges import merge_concept
 from app.commands.document_edits import change_document_status
 from app.commands.document_texts import replace_document_text
 from app.commands.touched import RecordEdit
-from app.db import Sessions, make_sessions
+from app.db import Sessions, make_engine, make_sessions
 from app.errors import ClaimbaseError
 from app.models import Claim, Concept, Document
 from app.schemas.document_edits import StatusIn, TextIn
 from tests.api.sources import faults_of
 from tests.commands.seeds import FIRST, TEXT, Seed, cite, claim, concept, load, small_seed
 from tests.commands.test_collisions import ACTOR, VOCABULARY, write
-from tests.databases import migrated_engine, new_database
+from tests.databases import migrated_database
 
 Command = Callable[[Session, ChangeDraft], Any]
 REASON = "A test needs it."
@@ -36,7 +36,7 @@ DEAD = {"passage": "dead/p1", "locator": "line 1"}
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[Sessions]:
     """Sessions that commit, on a base with a second condition that cites other documents."""
-    engine = migrated_engine(new_database("sources", tmp_path))
+    engine = make_engine(migrated_database("sources", tmp_path))
     real = make_sessions(engine)
     load(real, two_conditions())
     yield real

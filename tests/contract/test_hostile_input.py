@@ -96,6 +96,7 @@ class Target(NamedTuple):
     address: str
     call: Call
     connection: Connection
+    before: tuple[int, ...]
 
     def send(self, content: bytes | str, **headers: str | None) -> Any:
         """The answer, judged; what an accepted call did is undone."""
@@ -105,18 +106,19 @@ class Target(NamedTuple):
             if value is not None:
                 given[name.replace("_", "-")] = value.encode("latin-1")
         sent = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-        before = self.changes()
         undone = self.connection.begin_nested()
         answer = self.client.request(self.method, self.address, content=sent, headers=given)
         if answer.status_code >= 400:
-            assert self.changes() == before, "a refusal left a trace"
+            assert changes(self.connection) == self.before, "a refusal left a trace"
         undone.rollback()
         judge(answer)
         return answer
 
-    def changes(self) -> tuple[int, ...]:
-        counted = select(func.count()).select_from
-        return tuple(self.connection.scalar(counted(table)) or 0 for table in (Change, Import))
+
+def changes(connection: Connection) -> tuple[int, ...]:
+    """How many there are of what every write leaves."""
+    counted = select(func.count()).select_from
+    return tuple(connection.scalar(counted(table)) or 0 for table in (Change, Import))
 
 
 def judge(answer: Any) -> None:
@@ -151,7 +153,7 @@ def target(desk: tuple[Desk, Connection], request: pytest.FixtureRequest) -> Ite
         # Only who made a proposal withdraws it.
         client = at.contributor if request.param == "withdraw_own_proposal" else at.admin
         address = fill(operation.path, call.path)
-        yield Target(client, operation.method, address, call, connection)
+        yield Target(client, operation.method, address, call, connection, changes(connection))
         undone.rollback()
 
 
@@ -261,7 +263,8 @@ def test_no_hostile_header_is_a_fault(target: Target) -> None:
 
 def test_an_import_takes_no_hostile_line(desk: tuple[Desk, Connection]) -> None:
     at, connection = desk
-    target = Target(at.admin, "POST", "/imports", Call({}, {}), connection)
+    call = Call({}, {})
+    target = Target(at.admin, "POST", "/imports", call, connection, changes(connection))
     line = {"type": "claim", **{k: v for k, v in whole_claim().items() if k != "reason"}}
     kind = {"Content-Type": "application/jsonl"}
     for written in MALFORMED.values():

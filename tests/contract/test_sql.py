@@ -269,9 +269,9 @@ def test_the_same_claims_would_show_and_clash_if_they_were_public(empty: Base) -
     assert any(row["conflict"] for row in found["data"])
 
 
-def test_two_thousand_random_queries_are_answered_or_refused(milia_engine: Engine) -> None:
-    statuses, wrong = fuzz(milia_engine, 2_000, seed=20_261_122)
+def test_a_thousand_random_queries_are_answered_or_refused(milia_engine: Engine) -> None:
+    statuses, wrong = fuzz(milia_engine, 1_000, seed=20_261_122)
 
     assert wrong == []
-    assert statuses[200] > 300
-    assert statuses[422] > 300
+    assert statuses[200] > 150
+    assert statuses[422] > 150

@@ -11,19 +11,18 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, make_sessions
+from app.db import Sessions, make_engine, make_sessions
 from app.exports import Edition, write_export
 from app.models import Claim
 from app.queries.claim_stream import BATCH, open_stream
 from app.queries.view import EVERYTHING
 from app.schemas.shared import Format
-from app.startup import seed_database
 from app.vocabulary import ClaimStatus, load_vocabulary
 from tests.conftest import SEED_FILE
-from tests.databases import migrated_engine, new_database
+from tests.databases import seeded_database
 from tests.exports.bulk import add_claims
 from tests.factories import make_claim, set_status
-from tests.startup.servers import serving
+from tests.startup.servers import Server, serving
 
 FEW = 600
 OF_A_BATCH = 6  # statements: ids, claims, concepts, citations, flags, conflicts
@@ -31,18 +30,9 @@ MEGABYTE = 1_000_000
 
 
 @pytest.fixture
-def own_url(tmp_path: Path) -> str:
-    """A seeded base of one's own, for what is really committed."""
-    url = new_database("exported", tmp_path)
-    engine = migrated_engine(url)
-    seed_database(make_sessions(engine), SEED_FILE)
-    engine.dispose()
-    return url
-
-
-@pytest.fixture
-def own_sessions(own_url: str) -> Iterator[Sessions]:
-    engine = migrated_engine(own_url)
+def own_sessions(tmp_path: Path) -> Iterator[Sessions]:
+    """On a seeded base of one's own, for what is really committed."""
+    engine = make_engine(seeded_database("exported", tmp_path))
     yield make_sessions(engine)
     engine.dispose()
 
@@ -155,21 +145,27 @@ def test_a_file_that_was_cut_off_shows_it(milia_session: Session, format_: Forma
     assert [place for place in places if looks_whole(body[:place], format_)] == []
 
 
-@pytest.mark.parametrize("format_", list(Format))
-def test_a_failure_on_the_way_breaks_the_connection_off(own_url: str, format_: Format) -> None:
-    engine = migrated_engine(own_url)
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service whose last claim cannot be read."""
+    url = seeded_database("failing", tmp_path_factory.mktemp("db"))
+    engine = make_engine(url)
     with make_sessions(engine).write.begin() as session:
         last = session.scalars(select(Claim.id).order_by(Claim.id.desc()).limit(1)).one()
         # No such severity: the claim cannot be read.
         session.execute(text("UPDATE claims SET severity = 'broken' WHERE id = :id"), {"id": last})
     engine.dispose()
+    with serving(database_url=url, seed_file=SEED_FILE) as server:
+        server.wait()
+        yield server
+
+
+@pytest.mark.parametrize("format_", list(Format))
+def test_a_failure_on_the_way_breaks_the_connection_off(failing: Server, format_: Format) -> None:
     body: list[bytes] = []
 
-    with serving(database_url=own_url, seed_file=SEED_FILE) as server:
-        server.wait()
-        address = f"{server.base}/claims/export?format={format_}"
-        with pytest.raises(httpx.RemoteProtocolError):
-            read_into(body, address)
+    with pytest.raises(httpx.RemoteProtocolError):
+        read_into(body, f"{failing.base}/claims/export?format={format_}")
 
     assert body
     assert not looks_whole(b"".join(body), format_)

@@ -3,18 +3,16 @@
 import shutil
 from pathlib import Path
 
-import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tests.conftest import ROOT
 from tests.databases import SERVER, new_database
-from tests.startup.servers import Ended, run
+from tests.startup.servers import Ended, run, run_release
 from tests.torture.migration_kills import Pace, downgrade, state
 from tests.torture.migration_kills import run as run_harness
 from tests.torture.writers import prepare_small_base
 
-pytestmark = pytest.mark.xdist_group("crashes")
 EVERY = 12 if SERVER is None else 60
 
 
@@ -53,7 +51,7 @@ def test_an_old_release_refuses_a_newer_base_and_leaves_it(tmp_path: Path) -> No
     before = state(url)
 
     said = {
-        command: refused(run(command, folder=old, database_url=url, seed_file=seed_file, port=0))
+        command: refused(run_release(old, command, database_url=url, seed_file=seed_file, port=0))
         for command in ("serve", "seed")
     }
 

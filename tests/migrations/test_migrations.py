@@ -101,7 +101,6 @@ def test_a_base_of_a_newer_release_is_refused(new_engine: Engine) -> None:
         migrate(new_engine)
 
 
-@pytest.mark.xdist_group("servers")
 def test_upgrades_at_once_all_succeed(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'at-once.db'}" if SERVER is None else new_database("up", tmp_path)
     program = f"from tests.databases import migrated_engine; migrated_engine({url!r})"

@@ -32,7 +32,7 @@ from app.vocabulary import load_vocabulary
 from tests.api.operations import ids_of, walk
 from tests.commands.seeds import concept_in, load, small_seed
 from tests.conftest import SEED_FILE
-from tests.databases import new_database
+from tests.databases import seeded_database
 from tests.factories import claim_id, make_claim, make_concept
 from tests.words import Searched, ids_found, searched, words_of
 
@@ -478,8 +478,7 @@ def test_a_concept_with_another_name_is_found_by_it(
 
 
 def test_a_base_from_before_the_search_is_indexed_at_its_next_start(tmp_path: Path) -> None:
-    url = new_database("before_search", tmp_path)
-    prepare(url, SEED_FILE)
+    url = seeded_database("before_search", tmp_path)
     engine = make_engine(url)
     with make_sessions(engine).write.begin() as session:
         session.execute(text("DELETE FROM fts_claims"))

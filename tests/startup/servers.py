@@ -1,20 +1,28 @@
 """Our own program in a process of its own, on a free loopback port."""
 
+import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import httpx
 
+from app.cli import main
+from app.config import get_settings
 from tests.conftest import ROOT
 
 PATIENCE = 60  # seconds; a machine under load is slow
+# A process that has imported everything, which takes longer than most commands.
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload([__name__])
 
 
 class Ended(NamedTuple):
@@ -36,8 +44,35 @@ def settings(**given: Any) -> dict[str, str]:
     return kept | {f"CLAIMBASE_{name.upper()}": str(value) for name, value in given.items()}
 
 
-def run(*words: str, folder: Path = ROOT, **given: Any) -> Ended:
-    """Run ``python -m app`` to its end."""
+def run(*words: str, **given: Any) -> Ended:
+    """Run the program to its end, in a process that has imported it already."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder, "out"), Path(folder, "err")
+        process = _forks.Process(target=_become, args=(words, settings(**given), *said))
+        process.start()
+        process.join(PATIENCE)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        out, err = (file.read_text() for file in said)
+        assert process.exitcode is not None
+        return Ended(process.exitcode, out, err)
+
+
+def _become(words: Sequence[str], environment: dict[str, str], out: Path, err: Path) -> None:
+    for own, file in enumerate((out, err), start=1):
+        with file.open("w") as opened:
+            os.dup2(opened.fileno(), own)
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    get_settings.cache_clear()
+    sys.argv = ["claimbase", *words]
+    main()
+
+
+def run_release(folder: Path, *words: str, **given: Any) -> Ended:
+    """Run the ``python -m app`` of another folder to its end."""
     ended = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "app", *words],
         cwd=folder,
@@ -51,9 +86,14 @@ def run(*words: str, folder: Path = ROOT, **given: Any) -> Ended:
 
 
 class Server:
-    def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
+    """``logs``: what it writes to stdout and stderr, where these are no pipes."""
+
+    def __init__(
+        self, process: "subprocess.Popen[str]", port: int, logs: Sequence[IO[str]] = ()
+    ) -> None:
         self.process = process
         self.base = f"http://127.0.0.1:{port}"
+        self._logs = logs
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.base}{path}", timeout=PATIENCE)
@@ -62,7 +102,7 @@ class Server:
         """Until it answers."""
         give_up_at = time.monotonic() + PATIENCE
         while True:
-            assert self.process.poll() is None, self.process.communicate()
+            assert self.process.poll() is None, self.stop()
             try:
                 if self.get("/health/ready").status_code == httpx.codes.OK:
                     return
@@ -71,28 +111,34 @@ class Server:
             assert time.monotonic() < give_up_at, "the server does not answer"
             time.sleep(0.1)
 
-    def stop(self) -> Ended:
+    def stop(self, sent: signal.Signals = signal.SIGTERM) -> Ended:
         if self.process.poll() is None:
-            self.process.terminate()
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return Ended(self.process.returncode, out, err)
+            self.process.send_signal(sent)
+        said: Iterable[str] = self.process.communicate(timeout=PATIENCE)
+        if self._logs:
+            for log in self._logs:
+                log.seek(0)
+            said = [log.read() for log in self._logs]
+        return Ended(self.process.returncode, *said)
 
 
 @contextmanager
 def serving(**given: Any) -> Iterator[Server]:
     """A server that was started but need not answer yet; it is stopped at the end."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve"],
-        cwd=ROOT,
-        env=settings(port=port, **given),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    server = Server(process, port)
-    try:
-        yield server
-    finally:
-        if process.poll() is None:
-            server.stop()
+    # Files: a pipe that nobody reads would fill and stop the service.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve"],
+            cwd=ROOT,
+            env=settings(port=port, **given),
+            stdout=out,
+            stderr=err,
+            text=True,
+        )
+        server = Server(process, port, [out, err])
+        try:
+            yield server
+        finally:
+            if process.poll() is None:
+                server.stop()

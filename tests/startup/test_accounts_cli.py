@@ -5,19 +5,13 @@ from pathlib import Path
 import pytest
 
 from app.keys import key_id_of
-from app.startup import prepare
-from tests.conftest import SEED_FILE
-from tests.databases import new_database
+from tests.databases import seeded_database
 from tests.startup.servers import run
-
-pytestmark = pytest.mark.xdist_group("harnesses")
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    url = new_database("accounts_cli", tmp_path)
-    prepare(url, SEED_FILE)
-    return url
+    return seeded_database("accounts_cli", tmp_path)
 
 
 def test_an_account_and_its_key_are_made_listed_and_revoked(url: str) -> None:

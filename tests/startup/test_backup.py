@@ -27,7 +27,6 @@ from tests.databases import SERVER
 from tests.startup.servers import PATIENCE, run, settings
 from tests.torture.backups import run as run_harness
 
-pytestmark = pytest.mark.xdist_group("servers")
 on_sqlite = pytest.mark.skipif(SERVER is not None, reason="about SQLite")
 
 

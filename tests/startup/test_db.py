@@ -15,7 +15,7 @@ from app.config import get_settings
 from app.db import create_sqlite_file, make_engine, make_sessions, sqlite_driver, sqlite_path
 from app.models import Condition
 from app.models.base import utc_now
-from tests.databases import SERVER, migrated_engine, new_database
+from tests.databases import SERVER, migrated_database
 
 on_sqlite = pytest.mark.skipif(SERVER is not None, reason="about SQLite")
 on_postgresql = pytest.mark.skipif(SERVER is None, reason="about PostgreSQL")
@@ -23,7 +23,7 @@ on_postgresql = pytest.mark.skipif(SERVER is None, reason="about PostgreSQL")
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = migrated_engine(new_database("connections", tmp_path))
+    engine = make_engine(migrated_database("connections", tmp_path))
     yield engine
     engine.dispose()
 

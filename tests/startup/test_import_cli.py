@@ -10,8 +10,6 @@ from tests.commands.seeds import small_seed
 from tests.databases import SERVER, new_database
 from tests.startup.servers import Ended, run
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 
 def empty_url(folder: Path, name: str = "imported") -> str:
     if SERVER is None:

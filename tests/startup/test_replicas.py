@@ -21,11 +21,10 @@ from tests.accounts import bearer, key_of
 from tests.api.curation import body_of, published
 from tests.apps import document
 from tests.conftest import SEED_FILE
-from tests.databases import SERVER, new_database
+from tests.databases import SERVER, seeded_database
 from tests.standby import Pair, running_pair
 
 on_postgresql = pytest.mark.skipif(SERVER is None, reason="SQLite has no replicas")
-pytestmark = pytest.mark.xdist_group("harnesses")
 READ = "/claims?type=cause"
 UNHURRIED = 30  # seconds; a machine under load is slow
 
@@ -338,8 +337,7 @@ def test_without_its_primary_the_replica_answers_and_changes_are_refused(pair: P
 
 @on_postgresql
 def test_a_server_of_another_base_is_refused_as_replica(pair: Pair, tmp_path: Path) -> None:
-    url = new_database("foreign", tmp_path)
-    prepare(url, SEED_FILE)
+    url = seeded_database("foreign", tmp_path)
 
     with pytest.raises(StartupError, match="CLAIMBASE_REPLICA_URL is not a replica"):
         refuse_unservable(Settings(database_url=url, replica_url=pair.standby.url))

@@ -19,22 +19,16 @@ from app.db import make_engine, make_sessions, sqlite_path
 from app.main import create_app
 from app.middleware.response_cache import ResponseCacheMiddleware
 from app.models import Claim
-from app.startup import prepare
 from tests.accounts import bearer, key_of
 from tests.api.curation import body_of, published
 from tests.apps import document
-from tests.conftest import SEED_FILE
-from tests.databases import SERVER, new_database
-
-pytestmark = pytest.mark.xdist_group("harnesses")
+from tests.databases import SERVER, seeded_database
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """A base with the seed that commits."""
-    url = new_database("cached", tmp_path)
-    prepare(url, SEED_FILE)
-    return url
+    return seeded_database("cached", tmp_path)
 
 
 @pytest.fixture

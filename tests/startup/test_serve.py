@@ -17,9 +17,8 @@ from app.models import Change, Revision, SeedLoad
 from tests.commands.seeds import small_seed
 from tests.conftest import ROOT, SEED_FILE
 from tests.databases import SERVER, new_database
-from tests.startup.servers import Ended, free_port, run, serving
+from tests.startup.servers import Ended, free_port, run, run_release, serving
 
-pytestmark = pytest.mark.xdist_group("servers")
 on_sqlite = pytest.mark.skipif(SERVER is not None, reason="about a SQLite file")
 on_postgresql = pytest.mark.skipif(SERVER is None, reason="about PostgreSQL")
 
@@ -101,18 +100,17 @@ def test_the_addresses_to_open_are_printed(seeded_url: str, seed_file: Path) -> 
         assert f"{server.base}{path}" in ended.out
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_service_cleanly(
     seeded_url: str, seed_file: Path, workers: int, sent: signal.Signals
 ) -> None:
     with serving(database_url=seeded_url, seed_file=seed_file, workers=workers) as server:
         server.wait()
-        server.process.send_signal(sent)
-        out, err = server.process.communicate(timeout=30)
+        ended = server.stop(sent)
 
-    assert server.process.returncode in {0, -sent, 128 + sent, 1 if sent == signal.SIGINT else 0}
-    assert "Traceback" not in out + err
+    assert ended.returncode in {0, -sent, 128 + sent, 1 if sent == signal.SIGINT else 0}
+    assert "Traceback" not in ended.out + ended.err
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(server.base.rsplit(":", 1)[1]))) != 0
 
@@ -280,7 +278,7 @@ def test_a_broken_vocabulary_gets_one_sentence(url: str, seed_file: Path, tmp_pa
     shutil.copy(ROOT / "alembic.ini", release)
     (release / "data" / "vocabulary.json").write_text('{"version": 0}')
 
-    ended = run("seed", folder=release, database_url=url, seed_file=seed_file)
+    ended = run_release(release, "seed", database_url=url, seed_file=seed_file)
 
     assert "vocabulary.json is no vocabulary: /" in refused(ended)
 

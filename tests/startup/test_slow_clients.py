@@ -24,8 +24,6 @@ from tests.commands.seeds import claim, small_seed
 from tests.databases import new_database
 from tests.startup.servers import PATIENCE, Server, serving
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 RECEIVE_SECONDS = 2
 SEND_SECONDS = 2
 MAX_CONNECTIONS = 200

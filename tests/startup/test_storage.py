@@ -25,10 +25,7 @@ from tests.startup.servers import Ended, run
 from tests.torture.storage import run as run_harness
 from tests.torture.writers import prepare_small_base
 
-pytestmark = [
-    pytest.mark.xdist_group("harnesses"),
-    pytest.mark.skipif(SERVER is not None, reason="about a SQLite file"),
-]
+pytestmark = pytest.mark.skipif(SERVER is not None, reason="about a SQLite file")
 READS = ("/claims", "/claims/CLM1", "/conditions/milia", "/conflicts", "/health/ready", "/changes")
 
 

@@ -120,6 +120,13 @@ torture: .venv/.development ## Editors, kills, power cuts, backups and more, in 
 	$(BIN)/python -m tests.torture.terminations --seconds 5 --rounds 1 --planted
 	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.replicas --edits 12 --planted
+	$(BIN)/python -m tests.torture.failover --rounds $(or $(FAILOVERS),20)
+	$(BIN)/python -m tests.torture.failover --rounds 1 --planted lagging
+	$(BIN)/python -m tests.torture.sequences --scenarios $(or $(SCENARIOS),500)
+	$(BIN)/python -m tests.postgresql --run tests.torture.sequences --scenarios 200
+	$(BIN)/python -m tests.torture.sequences --scenarios 60 --planted
+	$(BIN)/python -m tests.torture.storage --step 10 --planted
+	$(BIN)/python -m tests.torture.schemas --cases 71 --planted
 
 .venv-audit/bin/pip-audit:
 	@$(PYTHON) -m venv .venv-audit

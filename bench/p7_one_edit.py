@@ -5,7 +5,8 @@ in WAL mode with ``synchronous=FULL``; the bare one on a copy of the base."""
 import json
 import tempfile
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from app.policy import Role
 from app.queries.accounts import Actor
 from app.queries.records import claim_records
 from app.vocabulary import ClaimStatus, load_vocabulary
-from bench.bases import Base
+from bench import large_conditions
+from bench.bases import Base, imported
 from bench.generator import CLAIMS_OF_A_CONDITION
 from bench.measuring import (
     Asking,
@@ -35,6 +37,9 @@ from bench.measuring import (
 )
 
 MOST = 40  # edits of each side in a round
+LARGE = (5_000, 20_000)  # claims of a condition
+# Two that stand alone, open and competing, and one that others stand beside.
+QUESTIONS = ("sign.feature", "onset.usual_age", "treatment.option")
 UPDATE = (
     "UPDATE claims SET statement = ?, age_low = ?, version = version + 1, updated_at = ?"
     " WHERE id = ? AND version = ?"
@@ -57,7 +62,34 @@ def measure(plan: Plan) -> list[Row]:
             closing(sqlite_driver.connect(by_hand.path)) as target,
         ):
             source.backup(target)
-        return [_compared(plan, asking, (ours, by_hand), slug) for slug in ("milia", typical)]
+        rows = [_compared(plan, asking, (ours, by_hand), slug) for slug in ("milia", typical)]
+        large = [claims for claims in LARGE if claims <= ours.claims * 2]
+        return [*rows, *(_of_large_condition(plan, by_hand, claims) for claims in large)]
+
+
+def _of_large_condition(plan: Plan, base: Base, claims: int) -> Row:
+    """Edits of answers to questions that stand alone, and to one that others stand beside."""
+    file = base.path.with_suffix(".jsonl")
+    file.write_text("".join(large_conditions.lines(claims)), encoding="utf-8")
+    imported(base.url, file)
+    with ExitStack() as opened:
+        own = {
+            question: opened.enter_context(
+                closing(Own(base, large_conditions.slug_of(claims), question))
+            )
+            for question in QUESTIONS
+        }
+        found = shuffled(
+            {question: partial(_edits, plan, one) for question, one in own.items()},
+            plan.rounds,
+        )
+    shown = {question: in_milliseconds(figures) for question, figures in found.items()}
+    what = f"one edit in a condition of {claims:,} claims over 50 questions"
+    return Row("P7", what, "shown", None, None, shown)
+
+
+def _edits(plan: Plan, own: "Own") -> float:
+    return seconds_until(plan.seconds, MOST, lambda: seconds_of(own.edit))
 
 
 def _compared(plan: Plan, asking: Asking, bases: tuple[Base, Base], slug: str) -> Row:
@@ -116,21 +148,25 @@ class ByHand:
 
 
 class Own:
-    """The command, without HTTP; of the first published claim of a condition."""
+    """The command, without HTTP; of the first published claim of a condition, or of those that
+    answer one question."""
 
-    def __init__(self, base: Base, slug: str) -> None:
+    def __init__(self, base: Base, slug: str, question: str | None = None) -> None:
         self._engine = make_engine(base.url)
         self._sessions = make_sessions(self._engine)
         self._vocabulary = load_vocabulary()
         self._actor = Actor("bench", Role.admin, "")
         with self._sessions.read() as session:
-            self.claim, self.condition = session.execute(
+            published = (
                 select(Claim.id, Claim.condition_id)
                 .join(Condition, Condition.id == Claim.condition_id)
                 .where(Condition.slug == slug, Claim.status == ClaimStatus.published)
                 .order_by(Claim.id)
                 .limit(1)
-            ).one()
+            )
+            if question is not None:
+                published = published.where(Claim.question == question)
+            self.claim, self.condition = session.execute(published).one()
 
     def record(self) -> dict[str, Any]:
         with self._sessions.read() as session:

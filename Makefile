@@ -101,6 +101,7 @@ lock: ## Pin what pyproject.toml asks for; UPGRADE=1 for the newest of everythin
 	$(UV_COMPILE) -o requirements.txt pyproject.toml
 	$(UV_COMPILE) -c requirements.txt -o requirements-dev.txt --group dev pyproject.toml
 	$(UV_COMPILE) -c requirements.txt -o requirements-bench.txt --group bench
+	$(UV_COMPILE) -o requirements-audit.txt --group audit
 
 torture: .venv/.development ## Editors, kills, power cuts, backups and more, in full, on SQLite and PostgreSQL
 	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),10000)
@@ -128,12 +129,13 @@ torture: .venv/.development ## Editors, kills, power cuts, backups and more, in 
 	$(BIN)/python -m tests.torture.storage --step 10 --planted
 	$(BIN)/python -m tests.torture.schemas --cases 71 --planted
 
-.venv-audit/bin/pip-audit:
+.venv-audit/.installed: requirements-audit.txt
 	@$(PYTHON) -m venv .venv-audit
-	@.venv-audit/bin/python -m pip install -qq --disable-pip-version-check --only-binary :all: 'pip-audit>=2.9,<3'
+	@.venv-audit/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
-audit: .venv-audit/bin/pip-audit ## Look up known faults of what is pinned; needs the advisory service
-	@for file in requirements.txt requirements-dev.txt requirements-bench.txt; do \
+audit: .venv-audit/.installed ## Look up known faults of what is pinned; needs the advisory service
+	@for file in requirements.txt requirements-dev.txt requirements-bench.txt requirements-audit.txt; do \
 		echo "$$file:"; \
 		if ! .venv-audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
 			-r $$file 2> .venv-audit/said; then \

@@ -67,6 +67,7 @@ class History:
         self._sessions = sessions
         self._chance = random.Random(number)
         self._vocabulary = load_vocabulary()
+        self._reviewed: int | None = None
         self.effects: Counter[str] = Counter()
         with sessions.write.begin() as session:
             write_plan(session, make_plan(number, claims=30))
@@ -137,6 +138,9 @@ class History:
 
     def _review(self, session: Session, draft: ChangeDraft) -> None:
         claim = self._claim(session)
+        if self._reviewed and self._chance.random() < 0.5:  # so that conflicts open again
+            claim = session.get_one(Claim, self._reviewed)
+        self._reviewed = claim.id
         next_step = {
             ClaimStatus.draft: SUBMIT,
             ClaimStatus.in_review: PUBLISH,

@@ -321,7 +321,12 @@ def test_ci_runs_only_targets_that_exist() -> None:
 # Locks
 
 
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-bench.txt",
+    "requirements-audit.txt",
+)
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -351,6 +356,7 @@ def test_every_dependency_is_pinned() -> None:
         "requirements.txt": project["project"]["dependencies"],
         "requirements-dev.txt": project["dependency-groups"]["dev"],
         "requirements-bench.txt": project["dependency-groups"]["bench"],
+        "requirements-audit.txt": project["dependency-groups"]["audit"],
     }
 
     for name, wanted in named.items():

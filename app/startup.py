@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -264,7 +265,9 @@ def refuse_foreign_base(session: Session, vocabulary: Vocabulary) -> None:
         )
 
 
+@cache
 def _head() -> str | None:
+    """Of the migrations, which are files and do not change while this runs."""
     return ScriptDirectory.from_config(_alembic_config()).get_current_head()
 
 

@@ -79,11 +79,22 @@ def eventually(answers: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_repeated_read_asks_the_base_nothing(client: TestClient, sent: list[str]) -> None:
-    first = client.get("/conditions/milia")
-    sent.clear()
+def twice(client: TestClient, sent: list[str], **headers: str) -> tuple[Any, Any]:
+    """The answer, and the one after it, of which ``sent`` tells.
 
-    again = client.get("/conditions/milia")
+    On PostgreSQL what another test writes in the same server counts as a write: then once more.
+    """
+    for _ in range(1 if SERVER is None else 20):
+        first = client.get("/conditions/milia")
+        sent.clear()
+        again = client.get("/conditions/milia", headers=headers)
+        if not sent:
+            break
+    return first, again
+
+
+def test_a_repeated_read_asks_the_base_nothing(client: TestClient, sent: list[str]) -> None:
+    first, again = twice(client, sent)
 
     assert sent == []
     assert again.content == first.content
@@ -108,9 +119,8 @@ def test_a_request_id_of_ones_own_is_kept(client: TestClient) -> None:
 
 def test_what_the_client_has_is_a_304_without_a_body(client: TestClient, sent: list[str]) -> None:
     tag = client.get("/conditions/milia").headers["etag"]
-    sent.clear()
 
-    answer = client.get("/conditions/milia", headers={"If-None-Match": tag})
+    _, answer = twice(client, sent, **{"If-None-Match": tag})
 
     assert (answer.status_code, answer.content, sent) == (304, b"", [])
     assert answer.headers["etag"] == tag

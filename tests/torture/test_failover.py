@@ -16,10 +16,7 @@ from tests.databases import SERVER
 from tests.torture.failover import Cluster
 from tests.torture.writers import prepare_small_base
 
-pytestmark = [
-    pytest.mark.xdist_group("crashes"),
-    pytest.mark.skipif(SERVER is None, reason="of PostgreSQL"),
-]
+pytestmark = pytest.mark.skipif(SERVER is None, reason="of PostgreSQL")
 
 
 def drafted(client: TestClient, words: str) -> Any:

@@ -1,13 +1,12 @@
 """One change per command: what it did to which records, numbered when it is complete."""
 
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.commands.counts import join_counts
@@ -190,26 +189,37 @@ def _batches(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
         yield batch
 
 
+_REVISIONS: Any = Revision.__table__
+_END_FORMER = (
+    update(_REVISIONS)
+    .where(
+        _REVISIONS.c.record_type == bindparam("type"),
+        _REVISIONS.c.record_id == bindparam("record"),
+        _REVISIONS.c.version == bindparam("former"),
+    )
+    .values(until_change=bindparam("end"))
+)
+
+
 def _end_former_versions(
     session: Session,
     events: Iterable[WrittenEvent],
     number: int,
 ) -> None:
+    """By its version: among the many of a record the open one would have to be looked for."""
     for batch in _batches(event for event in events if event.version > 1):
-        changed: dict[str, list[int]] = defaultdict(list)
-        for event in batch:
-            changed[event.record_type].append(event.record_id)
-        for record_type, ids in changed.items():
-            session.execute(
-                update(Revision)
-                .where(
-                    Revision.record_type == record_type,
-                    Revision.record_id.in_(ids),
-                    Revision.until_change.is_(None),
-                )
-                .values(until_change=number)
-                .execution_options(synchronize_session=False),
-            )
+        session.execute(
+            _END_FORMER,
+            [
+                {
+                    "type": e.record_type,
+                    "record": e.record_id,
+                    "former": e.version - 1,
+                    "end": number,
+                }
+                for e in batch
+            ],
+        )
 
 
 def note_event(

@@ -96,8 +96,8 @@ def test_a_base_that_may_not_grow_is_told_with_507(base: Path) -> None:
         with sessions.write() as session:
             connection = session.connection()
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 20}")
-        answers = [edit(client, f"{n} long" * 150) for n in range(24)]
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 6}")
+        answers = [edit(client, f"{n} long" * 150) for n in range(40)]
 
     assert {answer.status_code for answer in answers} == {200, 507}
     assert answers[-1].json()["code"] == "storage-full"

@@ -6,9 +6,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
-from fastapi.concurrency import run_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from app.budgets import time_budget
 from app.commands.accounts import touch_key
@@ -122,11 +123,39 @@ def reading(
         yield read.session
 
 
-def _read_session(request: Request, at_least: AtLeast = None) -> Iterator[Session]:
+async def _read_session(request: Request, at_least: AtLeast = None) -> AsyncIterator[Session]:
+    """Begun and ended here and not in a thread where that cannot wait: a way into a thread and
+    back takes as long as many an answer."""
     as_of = request.query_params.get("as_of", "")
     named = int(as_of) if CHANGE_NUMBER.fullmatch(as_of) else 0
+    context = _bounded_reading(request, named, at_least)
+    if at_least is None and named == 0 and _begins_at_once(request):
+        with context as session:
+            yield session
+        return
+    async with contextmanager_in_threadpool(context) as session:
+        yield session
+
+
+def _begins_at_once(request: Request) -> bool:
+    """Whether there is no server to be asked, and a connection to be had without waiting.
+
+    SQLite reads nothing before the first statement.
+    """
+    sessions: Sessions = request.app.state.sessions
+    bind = sessions.read.kw["bind"]
+    pool = getattr(bind, "pool", None)
+    return (
+        bind.dialect.name == "sqlite"
+        and isinstance(pool, QueuePool)
+        and pool.checkedout() < pool.size()
+    )
+
+
+@contextmanager
+def _bounded_reading(request: Request, least: int, at_least: str | None) -> Iterator[Session]:
     seconds: float = request.app.state.settings.read_seconds
-    with reading(request, named, at_least) as session, time_budget(session, seconds):
+    with reading(request, least, at_least) as session, time_budget(session, seconds):
         yield session
 
 

@@ -1,11 +1,11 @@
 """Lists of claims: pages in an order, facets beside them, groups instead of them."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
+from pydantic_core import from_json
 from sqlalchemy import Select, case, distinct, func, select
 from sqlalchemy.orm import Session
 
@@ -92,7 +92,7 @@ def only_fields(claims: Sequence[ClaimJson], fields: Sequence[str]) -> list[Json
     if not fields:
         return [claim.content for claim in claims]
     kept = {"id", *fields}
-    records = (json.loads(claim.content) for claim in claims)
+    records = (from_json(claim.content) for claim in claims)
     return [
         written({name: part for name, part in record.items() if name in kept}) for record in records
     ]

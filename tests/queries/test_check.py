@@ -12,6 +12,7 @@ from app.models import (
     Change,
     Citation,
     Claim,
+    ClaimCount,
     Concept,
     Condition,
     Conflict,
@@ -132,6 +133,12 @@ def a_citation_shorter_than_its_quote(session: Session) -> None:
     session.execute(update(Citation).where(Citation.id == one).values(quote=longer))
 
 
+def a_counter_that_is_too_high(session: Session) -> None:
+    one = select(ClaimCount.id).where(ClaimCount.number > 0).limit(1).scalar_subquery()
+    higher = ClaimCount.number + 1
+    session.execute(update(ClaimCount).where(ClaimCount.id == one).values(number=higher))
+
+
 def a_record_written_by_hand(session: Session) -> None:
     one = select(Claim.id).limit(1).scalar_subquery()
     session.execute(update(WrittenClaim).where(WrittenClaim.claim_id == one).values(body="{}"))
@@ -156,6 +163,7 @@ def a_record_written_by_hand(session: Session) -> None:
         (a_gap_in_the_changes, "the numbers of the changes have a gap"),
         (a_citation_outside_of_its_passage, "lies outside of its passage"),
         (a_citation_shorter_than_its_quote, "lies outside of its passage"),
+        (a_counter_that_is_too_high, "claims are noted of"),
         (a_record_written_by_hand, "what is written out of the claim"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

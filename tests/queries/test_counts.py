@@ -116,6 +116,15 @@ def test_counters_answer_totals_facets_and_groups(
     assert marked["meta"]["total"] == groups["meta"]["total"] + 1
 
 
+def test_a_facet_of_the_counters_leaves_out_what_is_not_wanted(milia: TestClient) -> None:
+    query = "limit=1&facet=type&polarity__not=denies&severity__not=none"
+
+    facets = milia.get(f"/claims?{query}").json()["facets"]["type"]
+
+    assert 0 < counted(facets) == total(milia, "polarity__not=denies&severity__not=none")[0]
+    assert counted(facets) < total(milia, "")[0]
+
+
 def counted(facet: dict[str, Any]) -> int:
     return sum(row["count"] for row in facet["values"])
 

@@ -19,7 +19,7 @@ CLAIMBASE_SOURCES ?= ../shared/sources
 SOURCE := $(CLAIMBASE_SOURCES)/milia-syndrome.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench bench-bases torture audit
+.PHONY: help run seed verify test test-postgresql fuzz check lint types layers format openapi lock bench bench-bases torture torture-crashes torture-answers audit
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -104,30 +104,35 @@ lock: ## Pin what pyproject.toml asks for; UPGRADE=1 for the newest of everythin
 	$(UV_COMPILE) -o requirements-audit.txt --group audit
 
 torture: .venv/.development ## Editors, kills, power cuts, backups and more, in full, on SQLite and PostgreSQL
-	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),10000)
-	$(BIN)/python -m tests.torture.stale_reads --edits $(or $(EDITS),500)
-	$(BIN)/python -m tests.torture.backups --cycles $(or $(CYCLES),25)
-	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),10000)
-	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)
+	$(MAKE) --jobs 2 torture-crashes torture-answers
+
+torture-crashes: .venv/.development
 	$(BIN)/python -m tests.torture.kills --cycles $(or $(KILLS),1000)
 	$(BIN)/python -m tests.postgresql --run tests.torture.kills --cycles $(or $(KILLS),60)
 	$(BIN)/python -m tests.torture.power_cuts --points $(or $(POINTS),20000)
 	$(BIN)/python -m tests.torture.migration_kills
 	$(BIN)/python -m tests.postgresql --run tests.torture.migration_kills --again 10
+	$(BIN)/python -m tests.torture.backups --cycles $(or $(CYCLES),50)
 	$(BIN)/python -m tests.torture.storage
-	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),10000)
-	$(BIN)/python -m tests.postgresql --run tests.torture.schemas --cases $(or $(CASES),3000)
+	$(BIN)/python -m tests.torture.storage --step 10 --planted
 	$(BIN)/python -m tests.torture.terminations --seconds 20 --rounds $(or $(ROUNDS),8)
 	$(BIN)/python -m tests.torture.terminations --seconds 5 --rounds 1 --planted
-	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
-	$(BIN)/python -m tests.torture.replicas --edits 12 --planted
 	$(BIN)/python -m tests.torture.failover --rounds $(or $(FAILOVERS),20)
 	$(BIN)/python -m tests.torture.failover --rounds 1 --planted lagging
+
+torture-answers: .venv/.development
+	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),20000)
+	$(BIN)/python -m tests.torture.stale_reads --edits $(or $(EDITS),1700)
+	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),20000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)
+	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
+	$(BIN)/python -m tests.torture.replicas --edits 12 --planted
+	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),10000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.schemas --cases $(or $(CASES),3000)
+	$(BIN)/python -m tests.torture.schemas --cases 71 --planted
 	$(BIN)/python -m tests.torture.sequences --scenarios $(or $(SCENARIOS),500)
 	$(BIN)/python -m tests.postgresql --run tests.torture.sequences --scenarios 200
 	$(BIN)/python -m tests.torture.sequences --scenarios 60 --planted
-	$(BIN)/python -m tests.torture.storage --step 10 --planted
-	$(BIN)/python -m tests.torture.schemas --cases 71 --planted
 
 .venv-audit/.installed: requirements-audit.txt
 	@$(PYTHON) -m venv .venv-audit

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
-from app.json_parts import written
+from app.json_parts import as_text
 
 try:
     from pysqlite3 import dbapi2 as _driver
@@ -59,7 +59,7 @@ def make_engine(url: str) -> Engine:
             parsed,
             pool_pre_ping=True,
             hide_parameters=True,
-            json_serializer=_as_json,
+            json_serializer=as_text,
             connect_args=deadlines,
         )
     engine = create_engine(
@@ -67,15 +67,11 @@ def make_engine(url: str) -> Engine:
         module=sqlite_driver,
         poolclass=QueuePool,
         hide_parameters=True,
-        json_serializer=_as_json,
+        json_serializer=as_text,
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _as_json(value: Any) -> str:
-    return written(value).decode()
 
 
 def make_memory_engine() -> Engine:

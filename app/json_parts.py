@@ -21,6 +21,11 @@ def written(value: Any) -> Json:
     return Json(to_json(value))
 
 
+def as_text(value: Any) -> str:
+    """As it is stored, and as answers have it, byte for byte."""
+    return written(value).decode()
+
+
 def json_array(parts: Iterable[Json]) -> Json:
     return Json(b"[" + b",".join(parts) + b"]")
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.commands.search import index_claims
 from app.commands.seed import is_loaded, load_seed, lock_seed, seed_digest
 from app.commands.seed_reports import SeedReport
-from app.commands.written import unwritten_claims, write_claims
+from app.commands.written import forgotten_claims, write_claims
 from app.config import ROOT, Settings
 from app.db import (
     BUSY_TIMEOUT_MS,
@@ -239,12 +239,12 @@ def _fill_search_index(sessions: Sessions) -> None:
 def _write_claims(sessions: Sessions) -> None:
     """A migration cannot know how records are written; what is not is only answered slower."""
     with sessions.read() as session:
-        ids = unwritten_claims(session, at_most=WRITTEN_AT_ONCE)
+        ids = forgotten_claims(session, at_most=WRITTEN_AT_ONCE)
     while ids:
         with sessions.write.begin() as session:
             lock_seed(session)
             write_claims(session, ids)
-            ids = unwritten_claims(session, after=ids[-1], at_most=WRITTEN_AT_ONCE)
+            ids = forgotten_claims(session, after=ids[-1], at_most=WRITTEN_AT_ONCE)
 
 
 def refuse_foreign_base(session: Session, vocabulary: Vocabulary) -> None:

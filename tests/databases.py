@@ -10,9 +10,14 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, make_url
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, func, make_url, select
+from sqlalchemy.orm import Session
 
-from app.db import create_sqlite_file, make_engine, sqlite_path
+from app.config import ROOT
+from app.db import create_sqlite_file, make_engine, sqlite_path, writing
+from app.models import Claim, WrittenClaim
 from app.startup import migrate, prepare
 
 SERVER = os.environ.get("CLAIMBASE_TEST_DATABASE_URL")
@@ -84,3 +89,18 @@ def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="claimbase-templates-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def alembic(engine: Engine, name: str, *arguments: str) -> None:
+    """A command of the migrations, in a transaction of its own."""
+    with writing(engine).begin() as connection:
+        config = Config(ROOT / "alembic.ini")
+        config.attributes["connection"] = connection
+        getattr(command, name)(config, *arguments)
+
+
+def unwritten(session: Session) -> int:
+    """How many claims have no record that is written out."""
+    is_written = select(WrittenClaim.claim_id).where(WrittenClaim.body.is_not(None))
+    statement = select(func.count(Claim.id)).where(Claim.id.not_in(is_written))
+    return session.execute(statement).scalar_one()

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from app.commands.counts import join_counts
 from app.commands.driver_rows import DriverRows, write_driver_rows
+from app.commands.parts import ROWS_AT_ONCE
 from app.commands.written import (
-    as_written,
     forgotten_claims,
     missing_of,
     write_claims,
 )
+from app.json_parts import as_text
 from app.models import Change, Revision
 from app.models.base import utc_now
 from app.models.changes import COMMITS_CHANNEL
@@ -32,7 +33,6 @@ from app.queries.records import stamp
 
 # Any number, the same for every process: it orders commits on PostgreSQL.
 CHANGE_LOCK = 4_817_002
-ROWS_AT_ONCE = 500
 # Claims that a change writes out beside its own: a name that many use can be changed at once.
 WRITTEN_ANEW = 1_000
 ItemT = TypeVar("ItemT")
@@ -80,7 +80,7 @@ def written_event(event: Event) -> WrittenEvent:
         event.version,
         event.action,
         event.condition_id,
-        as_written(event.snapshot),
+        as_text(event.snapshot),
         canonical(event.snapshot),
     )
 
@@ -141,25 +141,19 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     _end_former_versions(session, written(), number)
     revisions = DriverRows.of(session, Revision, REVISION_COLUMNS)
     for batch in _batches(enumerate(written(), start=1)):
+        own = {e.record_id for _, e in batch if e.record_type == "claim" and e.action != "deleted"}
+        write_claims(session, missing_of(session, own))
         rows = [
             (e.record_type, e.record_id, e.version, number, n, e.condition_id, e.action, e.stored)
             for n, e in batch
         ]
         write_driver_rows(session, revisions.statement, rows)
-    _write_claims(session, written())
+    write_claims(session, forgotten_claims(session, at_most=WRITTEN_ANEW))
     join_counts(session, number, len(draft.events))
     if session.get_bind().dialect.name == "postgresql":
         notice = {"channel": COMMITS_CHANNEL, "number": str(number)}
         session.execute(text("SELECT pg_notify(:channel, :number)"), notice)
     return number
-
-
-def _write_claims(session: Session, events: Iterable[WrittenEvent]) -> None:
-    """The records of its claims as the change leaves them, and some that were forgotten before."""
-    own = (e.record_id for e in events if e.record_type == "claim" and e.action != "deleted")
-    for batch in _batches(own):
-        write_claims(session, missing_of(session, batch))
-    write_claims(session, forgotten_claims(session, WRITTEN_ANEW))
 
 
 def _all_written(draft: ChangeDraft) -> Callable[[], Iterator[WrittenEvent]]:

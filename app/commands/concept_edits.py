@@ -8,9 +8,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from app.commands.changes import ChangeDraft, note_event
+from app.commands.parts import in_parts
 from app.commands.patches import exists_already, patched, refuse_faults
 from app.commands.search import index_claims_of_concepts
-from app.commands.touched import RecordEdit, in_parts, lock_touched, refresh_touched
+from app.commands.touched import RecordEdit, lock_touched, refresh_touched
 from app.commands.versions import take_version
 from app.errors import ConflictingStateError, NotFoundError
 from app.identifiers import Prefix

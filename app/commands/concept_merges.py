@@ -17,9 +17,10 @@ from app.commands.concept_edits import (
     write_synonyms,
     write_xrefs,
 )
+from app.commands.parts import in_parts
 from app.commands.patches import refusal
 from app.commands.search import index_claims_of_concepts
-from app.commands.touched import RecordEdit, in_parts, refresh_touched, renew_claims
+from app.commands.touched import RecordEdit, refresh_touched, renew_claims
 from app.errors import ConflictingStateError
 from app.models import Claim, Concept, ConceptBroader
 from app.models.base import utc_now

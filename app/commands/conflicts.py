@@ -1,12 +1,13 @@
 """Keeping the stored conflicts of a condition equal to what the rules say of its claims."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
+from app.commands.changes import ChangeDraft, Event
+from app.commands.parts import in_parts
 from app.conflicts.decisions import STALE
 from app.models import Claim, Conflict, ConflictClaim
 from app.models.base import utc_now
@@ -96,7 +97,7 @@ def refresh_conflicts(
         flags = session.execute(_FLAGS_OF_CONDITION, {"condition": condition_id})
         _write_flags(session, flags)
     else:
-        for batch in _batches({*touched.claims, *moved}):
+        for batch in in_parts({*touched.claims, *moved}):
             _write_flags(session, session.execute(_FLAGS_OF_CLAIMS, {"ids": batch}))
     _record(session, draft, condition_id, changed)
 
@@ -123,11 +124,11 @@ def _write(session: Session, row: AnyRow, columns: Mapping[str, Any], decided: i
 def _write_members(session: Session, wanted: Mapping[int, Collection[Member]]) -> set[int]:
     """Make the claims of these conflicts what was computed; those that were not so before."""
     stored: dict[int, set[Member]] = {id_: set() for id_ in wanted}
-    for batch in _batches(wanted):
+    for batch in in_parts(wanted):
         for row in session.execute(_MEMBERS, {"ids": batch}):
             stored[row.conflict_id].add((row.claim_id, row.side, row.severity))
     differing = [id_ for id_ in wanted if wanted[id_] != stored[id_]]
-    for batch in _batches(differing):
+    for batch in in_parts(differing):
         session.execute(_DELETE_MEMBERS, {"ids": batch})
     rows = [
         {"conflict_id": id_, "claim_id": claim, "side": side, "severity": severity}
@@ -162,13 +163,6 @@ def _write_flags(session: Session, rows: Iterable[AnyRow]) -> None:
 
 def _rank(severity: Severity) -> int:
     return severity.rank
-
-
-def _batches(ids: Collection[int]) -> Iterator[list[int]]:
-    """A statement takes only so many values."""
-    ordered = sorted(ids)
-    for first in range(0, len(ordered), ROWS_AT_ONCE):
-        yield ordered[first : first + ROWS_AT_ONCE]
 
 
 def _record(

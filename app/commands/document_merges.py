@@ -11,9 +11,10 @@ from app.commands.changes import ChangeDraft, note_event
 from app.commands.citation_checks import held_texts
 from app.commands.claim_rows import CITATION_FIELDS
 from app.commands.document_edits import citing_error, lock_document, replacements_of, take_document
+from app.commands.parts import in_parts
 from app.commands.patches import refusal
 from app.commands.search import index_claims
-from app.commands.touched import RecordEdit, in_parts, refresh_touched, renew_claims
+from app.commands.touched import RecordEdit, refresh_touched, renew_claims
 from app.models import Citation, Document, Passage
 from app.schemas.seed_checks import Fault
 from app.vocabulary import DocumentStatus, Verification

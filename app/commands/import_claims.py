@@ -25,7 +25,8 @@ from app.commands.import_rows import (
 )
 from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, parts
 from app.commands.search import index_claims, new_words_statement
-from app.commands.written import as_written, keep_written
+from app.commands.written import keep_written
+from app.json_parts import as_text
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
 from app.queries.records import claim_records
@@ -136,7 +137,7 @@ class ClaimWriter:
         self._write_citations(lines, rows)
         own = [row["id"] for row in rows]
         snapshots = claim_records(self._session, own)
-        keep_written(self._session, [(id_, as_written(one)) for id_, one in snapshots.items()])
+        keep_written(self._session, [(id_, as_text(one)) for id_, one in snapshots.items()])
         for row in rows:
             snapshot = snapshots[row["id"]]
             add_event(self._draft, "claim", row["id"], snapshot, row["condition_id"])

@@ -19,9 +19,9 @@ from app.commands.import_events import EventSpool, Ready, Spool
 from app.commands.import_ids import NewIds
 from app.commands.import_references import NamedCondition, References
 from app.commands.import_staging import Staging
-from app.commands.written import as_written
 from app.conflicts.reach import Answers, questions_in_reach, stands_out
 from app.identifiers import Prefix, number_of
+from app.json_parts import as_text
 from app.models import Claim, Conflict, ConflictClaim
 from app.models.base import utc_now
 from app.queries.computed import conflict_columns, held_severity
@@ -201,7 +201,7 @@ class ConflictPreparer:
             record = conflict_record(SimpleNamespace(**columns, **names))
             event = Event("conflict", id_, 1, OPENED, record, condition_id)
             prepared["events"].append(tuple(written_event(event)))
-            stored = columns | {"body": as_written(columns["body"])}
+            stored = columns | {"body": as_text(columns["body"])}
             prepared["conflicts"].append(self._conflicts.row(stored))
             held = _held(conflict)
             prepared["members"] += [

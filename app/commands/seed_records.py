@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, selectinload
 
-from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
+from app.commands.changes import ChangeDraft, Event
 from app.commands.claim_rows import Names, fill_claim, filled
+from app.commands.parts import ROWS_AT_ONCE, in_parts
 from app.commands.search import index_claims, index_claims_of_concepts
 from app.commands.seed_reports import SeedReport
 from app.commands.vocabularies import RETYPED
@@ -247,9 +248,9 @@ class SeedWriter:
     ) -> dict[str, RowT]:
         """The rows of these keys that are there already."""
         found: dict[str, RowT] = {}
-        for first in range(0, len(keys), ROWS_AT_ONCE):
-            wanted = column.in_(keys[first : first + ROWS_AT_ONCE])
-            for row in self._session.scalars(select(model).where(wanted).options(*options)):
+        for part in in_parts(keys):
+            wanted = select(model).where(column.in_(part)).options(*options)
+            for row in self._session.scalars(wanted):
                 found[getattr(row, column.key)] = row
         return found
 

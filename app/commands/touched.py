@@ -1,24 +1,23 @@
 """What else a change of a source or a concept touches: conditions, claims, their conflicts."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.commands.changes import ROWS_AT_ONCE, ChangeDraft, Event
+from app.commands.changes import ChangeDraft, Event
 from app.commands.conflicts import refresh_conflicts
+from app.commands.parts import in_parts
 from app.commands.versions import lock_conditions
 from app.models import Citation, Claim, Passage
 from app.models.base import utc_now
 from app.queries.computed import Touched
 from app.queries.records import AnyRow, claim_records
 from app.vocabulary import Vocabulary
-
-ItemT = TypeVar("ItemT", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +27,6 @@ class RecordEdit:
     record_id: int
     version: int
     vocabulary: Vocabulary
-
-
-def in_parts(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
-    """In order, a part at a time: a statement takes only so many values."""
-    ordered = sorted(items)
-    for first in range(0, len(ordered), ROWS_AT_ONCE):
-        yield ordered[first : first + ROWS_AT_ONCE]
 
 
 def lock_touched(

@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Select, Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from app.identifiers import Prefix, public_id
-from app.json_parts import Json, json_object, with_members, written
+from app.json_parts import Json, as_text, json_object, with_members
 from app.models import Claim, Concept, Condition, Conflict, ConflictClaim, WrittenClaim
 from app.queries.conflicts import conflict_head, conflict_tail
 from app.queries.records import AnyRow, Record, claim_records
@@ -257,5 +257,5 @@ def written_faults(session: Session) -> Iterator[str]:
     while batch := dict(islice(rows, ROWS_AT_ONCE)):
         records = claim_records(session, list(batch))
         for id_, body in batch.items():
-            if id_ not in records or written(records[id_]).decode() != body:
+            if id_ not in records or as_text(records[id_]) != body:
                 yield f"what is written out of the claim {id_} is not what its rows say"

@@ -103,6 +103,7 @@ def upgrade() -> None:
         sqlite_where=forgotten,
         postgresql_where=forgotten,
     )
+    op.execute("INSERT INTO written_claims (claim_id) SELECT id FROM claims")
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     for name, (table, event, claims) in TRIGGERS.items():
         forget = FORGET.format(claims=claims)

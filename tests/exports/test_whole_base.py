@@ -12,7 +12,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.commands.preserve import preserve_base
-from app.commands.written import unwritten_claims
 from app.db import Sessions, create_sqlite_file, make_engine, make_sessions
 from app.errors import BaseFileError
 from app.exports.whole_base import write_base, write_base_file
@@ -24,7 +23,7 @@ from tests.accounts import key_of, signed_in
 from tests.api.curation import body_of, drafted, moved, published
 from tests.commands.imports import import_lines, line_of, small_lines, with_text
 from tests.conftest import SEED_FILE
-from tests.databases import SERVER, migrated_database
+from tests.databases import SERVER, migrated_database, unwritten
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def test_what_was_made_of_an_export_is_sound(base: Sessions, new_engine: Engine)
 
     assert faults(sessions) == []
     with sessions.read() as session:
-        assert unwritten_claims(session, at_most=1) == []
+        assert unwritten(session) == 0
 
 
 @pytest.mark.skipif(SERVER is None, reason="from one kind of database to the other")

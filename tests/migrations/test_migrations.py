@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import sqltypes
 
-from app.db import make_engine, writing
+from app.db import make_engine
 from app.models import Condition, Model
 from app.models.base import utc_now
 from app.startup import StartupError, migrate
 from tests.conftest import ROOT
-from tests.databases import SERVER, migrated_engine, new_database
+from tests.databases import SERVER, alembic, migrated_engine, new_database
 
 
 @pytest.fixture
@@ -27,13 +26,6 @@ def new_engine(tmp_path: Path) -> Iterator[Engine]:
     engine = make_engine(new_database("migrated", tmp_path))
     yield engine
     engine.dispose()
-
-
-def alembic(engine: Engine, name: str, *arguments: str) -> None:
-    with writing(engine).begin() as connection:
-        config = Config(ROOT / "alembic.ini")
-        config.attributes["connection"] = connection
-        getattr(command, name)(config, *arguments)
 
 
 def tables(engine: Engine) -> set[str]:

@@ -2,18 +2,22 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from app.budgets import lift_budget, time_budget
 from app.config import Settings
-from app.db import Sessions
+from app.db import Sessions, make_engine, make_sessions
 from app.errors import TooExpensiveError
 from app.turns import AT_ONCE, HEAVY_ROUTES, Turns
 from tests.api.operations import OPERATIONS
+from tests.apps import make_app
+from tests.databases import seeded_database
 
 LONG = {
     "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000)"
@@ -102,3 +106,26 @@ def test_a_turn_is_given_back_after_a_refusal(milia: TestClient) -> None:
     assert milia.portal is not None
     for limiter in (turns.heavy, turns.light):
         assert milia.portal.call(limiter.statistics).borrowed_tokens == 0
+
+
+def test_a_read_that_waits_for_a_connection_stops_nobody_else(tmp_path: Path) -> None:
+    engine = make_engine(seeded_database("pool", tmp_path))
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    with TestClient(make_app(make_sessions(engine))) as client:
+        client.get("/claims?limit=1")
+        held = [engine.connect() for _ in range(pool.size() + pool._max_overflow)]  # noqa: SLF001 - said nowhere else
+        answers: list[int] = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(client.get("/claims?limit=1").status_code),
+        )
+        waiting.start()
+        for _ in range(5):
+            # The loop is free to answer what asks for no connection.
+            assert client.get("/health/live").status_code == 200
+        for connection in held:
+            connection.close()
+        waiting.join()
+    engine.dispose()
+
+    assert answers == [200]

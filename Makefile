@@ -104,9 +104,9 @@ lock: ## Pin what pyproject.toml asks for; UPGRADE=1 for the newest of everythin
 	$(UV_COMPILE) -o requirements-audit.txt --group audit
 
 torture: .venv/.development ## Editors, kills, power cuts, backups and more, in full, on SQLite and PostgreSQL
-	$(MAKE) --jobs 2 torture-crashes torture-answers
+	$(MAKE) --jobs 2 --keep-going torture-crashes torture-answers
 
-torture-crashes: .venv/.development
+torture-crashes: .venv/.development ## Its half that kills, cuts power and fails over
 	$(BIN)/python -m tests.torture.kills --cycles $(or $(KILLS),1000)
 	$(BIN)/python -m tests.postgresql --run tests.torture.kills --cycles $(or $(KILLS),60)
 	$(BIN)/python -m tests.torture.power_cuts --points $(or $(POINTS),20000)
@@ -120,11 +120,15 @@ torture-crashes: .venv/.development
 	$(BIN)/python -m tests.torture.failover --rounds $(or $(FAILOVERS),20)
 	$(BIN)/python -m tests.torture.failover --rounds 1 --planted lagging
 
-torture-answers: .venv/.development
+torture-answers: .venv/.development ## Its half that looks at answers
 	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),20000)
 	$(BIN)/python -m tests.torture.stale_reads --edits $(or $(EDITS),1700)
 	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),20000)
 	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)
+	$(BIN)/python -m tests.torture.stale_reads --edits 30 --planted
+	$(BIN)/python -m tests.torture.stale_reads --edits 30 --planted unnoted
+	$(BIN)/python -m tests.torture.kept_answers --histories $(or $(HISTORIES),20)
+	$(BIN)/python -m tests.torture.kept_answers --histories 2 --planted
 	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.replicas --edits 12 --planted
 	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),10000)

@@ -16,6 +16,11 @@ STEPS = 20_000
 SET_LOCAL = text("SELECT set_config('statement_timeout', :limit, true)")
 CANCELLED = "57014"  # PostgreSQL's state of a statement that took too long
 LIFTED = "claimbase.unbounded"
+PATIENCE = "claimbase.patience"
+
+
+class LosesPatienceError(Exception):
+    """A read takes more steps than it was given at first; nothing is wrong with it."""
 
 
 @contextmanager
@@ -31,6 +36,10 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
         ends_at = time.monotonic() + seconds
 
         def is_over() -> bool:
+            if PATIENCE in session.info:
+                session.info[PATIENCE] -= 1
+                if session.info[PATIENCE] < 0:
+                    return True
             return time.monotonic() > ends_at and LIFTED not in session.info
 
         driver.set_progress_handler(is_over, STEPS)
@@ -49,6 +58,24 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
     finally:
         if is_sqlite:
             driver.set_progress_handler(None, 0)
+
+
+@contextmanager
+def patience(session: Session, looks: int) -> Iterator[None]:
+    """Inside of a budget on SQLite: raises LosesPatienceError where reading takes more steps.
+
+    Steps are counted and not timed: how busy the machine is does not matter. What was broken off
+    is a read, so that the session stays in its transaction and can be asked again, without haste.
+    """
+    session.info[PATIENCE] = looks
+    try:
+        yield
+    except DBAPIError as error:
+        if _was_broken_off(error) and session.info[PATIENCE] < 0:
+            raise LosesPatienceError from error
+        raise
+    finally:
+        del session.info[PATIENCE]
 
 
 def lift_budget(session: Session) -> None:

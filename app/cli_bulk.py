@@ -1,6 +1,5 @@
 """``python -m app import`` and ``python -m app export``: many records at once."""
 
-import gc
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.bulk import Importer, run_import
+from app.bulk import Importer, look_less_for_garbage, run_import
 from app.commands.preserve import preserve_base
 from app.config import get_settings
 from app.db import make_sessions
@@ -44,7 +43,7 @@ def import_file(
         return
     if not SLUG.fullmatch(actor) or len(actor) > LONGEST_NAME:
         raise InvalidRequestError("An actor is named as accounts are, such as jane-doe.")
-    gc.freeze()  # what is loaded by now stays: there is no use in looking through it
+    look_less_for_garbage()
     try:
         with (
             _opened(file) as content,

@@ -131,6 +131,7 @@ async def _read_session(request: Request, at_least: AtLeast = None) -> AsyncIter
     context = _bounded_reading(request, named, at_least)
     if at_least is None and named == 0 and _begins_at_once(request):
         with context as session:
+            request.state.session_at_hand = session
             yield session
         return
     async with contextmanager_in_threadpool(context) as session:

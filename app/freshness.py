@@ -1,14 +1,14 @@
 """Whether the base is still as it was: asked before every cached answer, so it has to be cheap.
 
 ``stamp()`` is a value that differs once anything was committed, or None while that cannot be
-known: then nothing is answered from a cache.
+known: then nothing is answered from a cache. After a commit ``stands()`` tells of one condition
+whether it is still as it was.
 """
 
 import logging
 import os
 import threading
 import time
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -17,15 +17,32 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import make_engine, sqlite_driver, sqlite_path
 from app.models.changes import COMMITS_CHANNEL
+from app.models.condition_stamps import EVERYTHING_ELSE
+from app.queries.stamps import About
 
 logger = logging.getLogger("claimbase")
 NEVER = float("-inf")
 
 
+class Stamp(NamedTuple):
+    """Of one moment of a base. ``base`` is another one after a file was put in its place."""
+
+    base: int
+    commits: int
+
+
 class Freshness(Protocol):
+    knows_conditions: bool
+
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def stamp(self) -> Hashable | None: ...
+    def stamp(self) -> Stamp | None: ...
+
+    def stands(self, about: About) -> bool:
+        """Whether nothing was committed about the condition since then, asked of the base now.
+
+        False where it is not known.
+        """
 
     def has(self, change: int) -> bool:
         """Whether the stamp of this moment, and each later one, is of a base with the change.
@@ -39,14 +56,19 @@ class Freshness(Protocol):
 class NeverFresh:
     """Nothing is known of the base, and so nothing is cached."""
 
+    knows_conditions = False
+
     def start(self) -> None:
         return
 
     def stop(self) -> None:
         return
 
-    def stamp(self) -> Hashable | None:
+    def stamp(self) -> Stamp | None:
         return None
+
+    def stands(self, about: About) -> bool:  # noqa: ARG002 - the protocol's
+        return False
 
     def has(self, change: int) -> bool:  # noqa: ARG002 - the protocol's
         return False
@@ -64,6 +86,8 @@ class SqliteFreshness:
     """
 
     LOOK_SECONDS = 0.05
+    STAMPS = "SELECT condition_id, stamp FROM condition_stamps WHERE condition_id IN (?, ?)"
+    knows_conditions = True
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
@@ -71,6 +95,7 @@ class SqliteFreshness:
         self._connection: Any = None
         self._inode = 0
         self._replaced = 0
+        self._last = Stamp(0, 0)
 
     def start(self) -> None:
         self._inode = os.stat(self._path).st_ino  # noqa: PTH116 - ten times as fast
@@ -83,7 +108,7 @@ class SqliteFreshness:
             self._connection.close()
             self._connection = None
 
-    def stamp(self) -> Hashable | None:
+    def stamp(self) -> Stamp | None:
         if self._connection is None:
             return None
         try:
@@ -91,7 +116,20 @@ class SqliteFreshness:
             [version] = self._connection.execute("PRAGMA data_version").fetchone()
         except (OSError, sqlite_driver.Error):
             return None
-        return (self._replaced, version)
+        if self._last.commits != version or self._last.base != self._replaced:
+            self._last = Stamp(self._replaced, version)
+        return self._last
+
+    def stands(self, about: About) -> bool:
+        """Of a snapshot that has all that the last stamp had; if it has more, the next differs."""
+        if self._connection is None:
+            return False
+        try:
+            named = (EVERYTHING_ELSE, about.condition_id)
+            rows = self._connection.execute(self.STAMPS, named).fetchall()
+        except sqlite_driver.Error:
+            return False
+        return About.of(about.condition_id, rows) == about
 
     def _look_at_the_file(self) -> None:
         now = time.monotonic()
@@ -144,6 +182,7 @@ class PostgresqlFreshness:
     )
     # After it every commit is on disk, also one of a program that does not wait for that.
     SETTLED_SECONDS = 0.9
+    knows_conditions = False
 
     def __init__(self, url: str) -> None:
         self._engine: Engine = make_engine(url)
@@ -171,9 +210,12 @@ class PostgresqlFreshness:
         is_silent = time.monotonic() - self._heard_at > self.SILENCE_SECONDS
         return None if is_silent else self._known
 
-    def stamp(self) -> Hashable | None:
+    def stamp(self) -> Stamp | None:
         known = self.known()
-        return None if known is None else known.stamp
+        return None if known is None else Stamp(0, known.stamp)
+
+    def stands(self, about: About) -> bool:  # noqa: ARG002 - the protocol's
+        return False
 
     def has(self, change: int) -> bool:
         known = self.known()

@@ -32,7 +32,7 @@ from app.db import (
     sqlite_path,
     writing,
 )
-from app.queries.search import unindexed_claims
+from app.queries.search_check import unindexed_claims
 from app.queries.vocabulary import stored_vocabulary_digest
 from app.replicas import Replica
 from app.schemas.seed_checks import read_seed

@@ -7,7 +7,6 @@ hour and 4 GB, once more while they are made.
 """
 
 import argparse
-import gc
 import json
 import resource
 import subprocess
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from app.bulk import Importer, run_import
+from app.bulk import Importer, look_less_for_garbage, run_import
 from app.config import ROOT
 from app.db import make_engine, make_sessions
 from app.startup import prepare
@@ -96,7 +95,7 @@ def lines_in_a_file(claims: int, folder: Path) -> Iterator[Path]:
 
 def import_file(url: str, file: Path) -> dict[str, Any]:
     """What the command does, in this process."""
-    gc.freeze()
+    look_less_for_garbage()
     engine = make_engine(url)
     before = _peak_memory()
     started = time.perf_counter()

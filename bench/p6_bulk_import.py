@@ -3,7 +3,8 @@
 Both with the same tables, indexes and durability; the bare side has the rows ready made, with
 revisions, conflicts and search index, 500 at once in one transaction. ``--url`` of
 ``python -m bench.p6_bulk_import`` names a PostgreSQL server's database; both bases are made as
-databases of it. Memory is compared with that of a tenth of the lines.
+databases of it. Memory is compared with that of a tenth of the lines. With ``--without
+condition_stamps`` the import has no triggers whose names begin so; SQLite only.
 """
 
 import argparse
@@ -74,10 +75,12 @@ class Compared:
         self.bare: list[float] = []
         self.rows = 0
 
-    def add(self, claims: int, url: str | None = None) -> None:
+    def add(self, claims: int, url: str | None = None, without: str | None = None) -> None:
         with tempfile.TemporaryDirectory() as named:
             folder = Path(named)
             made = new_base(url, folder, "bench_imported")
+            if without is not None:
+                drop_triggers(made, without)
             with lines_in_a_file(claims, folder) as file:
                 self.reports.append(imported(made, file))
             source, target = make_engine(made), make_engine(new_base(url, folder, "bench_bare"))
@@ -137,6 +140,16 @@ def new_base(url: str | None, folder: Path, name: str) -> str:
     return made
 
 
+def drop_triggers(url: str, prefix: str) -> None:
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        named = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        for (name,) in connection.execute(text(named)).all():
+            if name.startswith(prefix):
+                connection.execute(text(f"DROP TRIGGER {name}"))
+    engine.dispose()
+
+
 def write_bare(source: Engine, target: Engine) -> tuple[float, int]:
     """Seconds and number of rows: all that the source has, in one transaction."""
     seconds = 0.0
@@ -171,10 +184,11 @@ def main() -> None:
     options.add_argument("--claims", type=int, default=10_000)
     options.add_argument("--rounds", type=int, default=1)
     options.add_argument("--url", help="a PostgreSQL database, for the server that it names")
+    options.add_argument("--without", help="without the triggers whose names begin so")
     asked = options.parse_args()
     found = Compared()
     for _ in range(asked.rounds):
-        found.add(asked.claims, asked.url)
+        found.add(asked.claims, asked.url, asked.without)
     print(found.row(asked.claims, asked.rounds))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.commands.changes import ChangeDraft, Event, finish_change
 from app.commands.conflicts import refresh_conflicts
 from app.commands.search import index_claims
+from app.commands.written import keep_records
 from app.identifiers import Prefix, public_id
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
@@ -86,7 +87,9 @@ def set_status(session: Session, claim: Claim, status: ClaimStatus) -> None:
 def record_claim(session: Session, claim: Claim) -> None:
     """What every command does at its end: the revision, the index, the conflicts, the change."""
     session.flush()
-    snapshot = claim_records(session, [claim.id])[claim.id]
+    records = claim_records(session, [claim.id])
+    snapshot = records[claim.id]
+    keep_records(session, records)
     draft = ChangeDraft("person", "a tester", "claim.made", "For a test.")
     event = Event("claim", claim.id, claim.version, "claim.made", snapshot, claim.condition_id)
     draft.events.append(event)

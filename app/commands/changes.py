@@ -12,11 +12,7 @@ from sqlalchemy.orm import Session
 from app.commands.counts import join_counts
 from app.commands.driver_rows import DriverRows, write_driver_rows
 from app.commands.parts import ROWS_AT_ONCE
-from app.commands.written import (
-    forgotten_claims,
-    missing_of,
-    write_claims,
-)
+from app.commands.written import forgotten_claims, keep_records, write_claims
 from app.json_parts import as_text
 from app.models import Change, Revision
 from app.models.base import utc_now
@@ -29,7 +25,7 @@ from app.queries.chain import (
     digest_of_written,
 )
 from app.queries.kinds import KINDS
-from app.queries.records import stamp
+from app.queries.records import Record, stamp
 
 # Any number, the same for every process: it orders commits on PostgreSQL.
 CHANGE_LOCK = 4_817_002
@@ -119,9 +115,7 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     session.flush()
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHANGE_LOCK})
-    last = session.execute(
-        select(Change.number, Change.at, Change.digest).order_by(Change.number.desc()).limit(1),
-    ).one_or_none()
+    last = session.execute(_LAST).one_or_none()
     number = last.number + 1 if last else 1
     # A clock set back must not put a later change before an earlier one.
     at = max(utc_now(), last.at) if last else utc_now()
@@ -137,12 +131,10 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     written = _all_written(draft)
     former = last.digest if last else FIRST_DIGEST
     digest = digest_of_written(former, content, _canonical(written()))
-    session.execute(insert(Change), content | {"at": at, "digest": digest})
+    session.execute(insert(_CHANGES), content | {"at": at, "digest": digest})
     _end_former_versions(session, written(), number)
     revisions = DriverRows.of(session, Revision, REVISION_COLUMNS)
     for batch in _batches(enumerate(written(), start=1)):
-        own = {e.record_id for _, e in batch if e.record_type == "claim" and e.action != "deleted"}
-        write_claims(session, missing_of(session, own))
         rows = [
             (e.record_type, e.record_id, e.version, number, n, e.condition_id, e.action, e.stored)
             for n, e in batch
@@ -183,6 +175,13 @@ def _batches(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
         yield batch
 
 
+# Of tables, not of their classes: no object of the session is looked for.
+_CHANGES: Any = Change.__table__
+_LAST = (
+    select(_CHANGES.c.number, _CHANGES.c.at, _CHANGES.c.digest)
+    .order_by(_CHANGES.c.number.desc())
+    .limit(1)
+)
 _REVISIONS: Any = Revision.__table__
 _END_FORMER = (
     update(_REVISIONS)
@@ -222,9 +221,15 @@ def note_event(
     record_type: str,
     row: Any,
     action: str,
-) -> None:
-    """Add what was done to ``row``, whose version is the new one, with its snapshot."""
+) -> Record:
+    """Add what was done to ``row``, whose version is the new one; the snapshot.
+
+    That of a claim is written out: if the change goes on to alter it, it is forgotten again.
+    """
     session.flush()
     snapshot = KINDS[record_type].records(session, [row.id])[row.id]
+    if record_type == "claim":
+        keep_records(session, {row.id: snapshot})
     condition_id = row.id if record_type == "condition" else getattr(row, "condition_id", None)
     draft.events.append(Event(record_type, row.id, row.version, action, snapshot, condition_id))
+    return snapshot

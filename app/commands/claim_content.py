@@ -65,13 +65,15 @@ def write_content(
     vocabulary: Vocabulary,
     *,
     known: Record | None,
+    conditions: Mapping[str, int],
 ) -> None:
     """Check the content and make the row say it. The row's citations are loaded.
 
-    ``known`` is the record as it stands, None for a new claim. Raises InvalidRequestError with
-    the places that are wrong, ConflictingStateError where another claim says the same.
+    ``known`` is the record as it stands, None for a new claim, ``conditions`` those whose slug
+    was read already. Raises InvalidRequestError with the places that are wrong,
+    ConflictingStateError where another claim says the same.
     """
-    names = Names(session, content)
+    names = Names(session, content, conditions)
     refuse_faults(_faults(content, names, vocabulary))
     verifications = _verifications(session, known, content)
     try:

@@ -5,22 +5,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.commands.changes import ChangeDraft, note_event
 from app.commands.claim_content import patched_content, write_content
 from app.commands.conflicts import refresh_conflicts
 from app.commands.proposals import propose
-from app.commands.search import index_claims
-from app.commands.versions import lock_conditions, stale, take_version
+from app.commands.search import index_record
+from app.commands.versions import lock_condition_of, lock_conditions, stale, take_version
+from app.commands.written import written_record
 from app.errors import ConflictingStateError, ForbiddenError, NotFoundError
 from app.models import Change, Claim, Condition, Revision
 from app.models.base import utc_now
 from app.policy import Role
 from app.queries.accounts import Actor
 from app.queries.computed import Touched
-from app.queries.records import claim_records
 from app.schemas.claim_edits import ClaimIn
 from app.schemas.seed import ClaimContent
 from app.vocabulary import ClaimStatus, Vocabulary
@@ -62,7 +62,7 @@ def create_claim(
     """A new draft; its id. Raises InvalidRequestError, and ConflictingStateError for a claim
     that exists."""
     condition_id = session.scalar(select(Condition.id).where(Condition.slug == body.condition))
-    lock_conditions(session, [condition_id] if condition_id else [])
+    slugs = lock_conditions(session, [condition_id] if condition_id else [])
     now = utc_now()
     row = Claim(
         key=body.key or f"claim/{secrets.token_hex(8)}",
@@ -73,9 +73,9 @@ def create_claim(
         updated_at=now,
     )
     content = ClaimContent.model_validate(body.model_dump(exclude={"key", "reason"}))
-    write_content(session, row, content, vocabulary, known=None)
-    index_claims(session, [row.id])
-    note_event(session, draft, "claim", row, CREATED)
+    conditions = {slug: id_ for id_, slug in slugs.items()}
+    write_content(session, row, content, vocabulary, known=None, conditions=conditions)
+    _note_claim(session, draft, row, CREATED)
     return row.id
 
 
@@ -94,7 +94,7 @@ def edit_claim(
     if is_public and (edit.actor.role is Role.contributor or edit.four_eyes):
         if claim.version != edit.version:
             raise stale(session, "claim", claim.id, edit.version)
-        patched_content(claim_records(session, [claim.id])[claim.id], patch)
+        patched_content(written_record(session, claim.id), patch)
         return propose(session, draft, edit.actor, claim, patch)
     refuse_foreign_draft(session, edit.actor, claim)
     apply_patch(session, draft, edit, opened, patch)
@@ -106,25 +106,30 @@ def apply_patch(
 ) -> None:
     """Make the next version of an open claim."""
     slug, row = opened
+    record = written_record(session, row.id)
     take_claim_version(session, edit, row)
-    record = claim_records(session, [row.id])[row.id]
     subjects = {row.subject_id}
     content = patched_content(record, patch)
-    write_content(session, row, content, edit.vocabulary, known=record)
-    index_claims(session, [row.id])
-    note_event(session, draft, "claim", row, UPDATED)
+    conditions = {slug: row.condition_id}
+    write_content(session, row, content, edit.vocabulary, known=record, conditions=conditions)
+    _note_claim(session, draft, row, UPDATED)
     if row.status is ClaimStatus.published and set(patch) - NOT_JUDGED:
         subjects.add(row.subject_id)
         touched = Touched([row.id], {record["question"], row.question}, subjects)
         refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary, touched=touched)
 
 
+def _note_claim(session: Session, draft: ChangeDraft, row: Claim, action: str) -> None:
+    """The event, with the words that the claim is found by."""
+    snapshot = note_event(session, draft, "claim", row, action)
+    index_record(session, row.id, snapshot)
+
+
 def open_claim(session: Session, edit: Edit) -> OpenClaim:
     """Lock the condition of a claim, then read it."""
-    condition_id = session.scalar(_CONDITION, {"id": edit.claim_id})
-    if condition_id is None:
+    slug = lock_condition_of(session, edit.claim_id)
+    if slug is None:
         raise NotFoundError("There is no claim of this id.")
-    slug = lock_conditions(session, [condition_id])[condition_id]
     return OpenClaim(slug, loaded(session, edit.claim_id))
 
 
@@ -137,14 +142,13 @@ def take_claim_version(session: Session, edit: Edit, row: Claim) -> None:
 
 def loaded(session: Session, claim_id: int) -> Claim:
     """The row as it is now, with its citations."""
-    return session.scalars(_CLAIM, {"id": claim_id}).one()
+    return session.scalars(_CLAIM, {"id": claim_id}).unique().one()
 
 
-_CONDITION = select(Claim.condition_id).where(Claim.id == bindparam("id"))
 _CLAIM = (
     select(Claim)
     .where(Claim.id == bindparam("id"))
-    .options(selectinload(Claim.citations))
+    .options(joinedload(Claim.citations))
     .execution_options(populate_existing=True)
 )
 

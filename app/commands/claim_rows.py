@@ -1,6 +1,6 @@
 """Writing what was said of a claim into its row and its citations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
@@ -14,55 +14,68 @@ RowT = TypeVar("RowT")
 CITATION_FIELDS = ("passage_id", *CITED)
 
 
-_CONCEPTS = select(Concept.key, Concept.id).where(Concept.merged_into_id.is_(None))
-_CONDITIONS = select(Condition.slug, Condition.id)
+# Tables and not models: nothing is loaded but rows.
+_CONCEPT, _CONDITION = Concept.__table__.c, Condition.__table__.c
+_DOCUMENT, _PASSAGE = Document.__table__.c, Passage.__table__.c
+_CONCEPTS = select(_CONCEPT.key, _CONCEPT.id).where(_CONCEPT.merged_into_id.is_(None))
+_CONDITIONS = select(_CONDITION.slug, _CONDITION.id)
 _PASSAGES = (
-    select(Document.key, Passage)
-    .join(Passage, Passage.document_id == Document.id)
-    .where(~Document.merged)
+    select(_DOCUMENT.key, _PASSAGE.key, _PASSAGE.id, _PASSAGE.start, _PASSAGE.end)
+    .join_from(Document.__table__, Passage.__table__)
+    .where(~_DOCUMENT.merged)
 )
 # Of one claim. Its concepts are kept from being merged away until it is written.
 _USED_CONCEPTS = (
-    _CONCEPTS.where(Concept.key.in_(bindparam("keys", expanding=True)))
-    .order_by(Concept.id)
+    _CONCEPTS.where(_CONCEPT.key.in_(bindparam("keys", expanding=True)))
+    .order_by(_CONCEPT.id)
     .with_for_update(read=True, key_share=True)
 )
-_OWN_CONDITION = _CONDITIONS.where(Condition.slug == bindparam("slug"))
+_OWN_CONDITION = _CONDITIONS.where(_CONDITION.slug == bindparam("slug"))
 _CITED_PASSAGES = _PASSAGES.where(
-    Document.key.in_(bindparam("documents", expanding=True)),
-    Passage.key.in_(bindparam("passages", expanding=True)),
+    _DOCUMENT.key.in_(bindparam("documents", expanding=True)),
+    _PASSAGE.key.in_(bindparam("passages", expanding=True)),
 )
 
 
 class Names:
     """Ids by natural key, for what claims refer to."""
 
-    def __init__(self, session: Session, part: ClaimContent | None = None) -> None:
-        """All of them, or those that one claim uses. What was merged is no name any more."""
+    def __init__(
+        self,
+        session: Session,
+        part: ClaimContent | None = None,
+        conditions: Mapping[str, int] | None = None,
+    ) -> None:
+        """All of them, or those that one claim uses. What was merged is no name any more.
+
+        ``conditions``: some that are known; they are not read again if they are enough.
+        """
         asked: dict[str, Any] = {}
-        concepts, conditions, passages = _CONCEPTS, _CONDITIONS, _PASSAGES
+        concepts, slugs, passages = _CONCEPTS, _CONDITIONS, _PASSAGES
         if part is not None:
             scope = part.scope.model_dump(include={one.value for one in ScopePart})
             asked["keys"] = [key for key in {part.concept, part.subject, *scope.values()} if key]
             asked["slug"] = part.condition
             asked["documents"] = [cited.passage.partition("/")[0] for cited in part.citations]
             asked["passages"] = [cited.passage.partition("/")[2] for cited in part.citations]
-            concepts, conditions, passages = _USED_CONCEPTS, _OWN_CONDITION, _CITED_PASSAGES
+            concepts, slugs, passages = _USED_CONCEPTS, _OWN_CONDITION, _CITED_PASSAGES
         self.concepts: dict[str | None, int | None] = {None: None}
         self.concepts |= dict(session.execute(concepts, asked).all())
-        self.conditions = dict(session.execute(conditions, asked).all())
+        self.conditions = dict(conditions or {})
+        if part is None or part.condition not in self.conditions:
+            self.conditions |= dict(session.execute(slugs, asked).all())
         self.passages: dict[str, int] = {}
-        self.spans: dict[str, Passage] = {}
-        for document, passage in session.execute(passages, asked):
-            self.passages[f"{document}/{passage.key}"] = passage.id
-            self.spans[f"{document}/{passage.key}"] = passage
+        self._spans: dict[str, tuple[int, int]] = {}
+        for document, passage, id_, start, end in session.execute(passages, asked):
+            self.passages[f"{document}/{passage}"] = id_
+            self._spans[f"{document}/{passage}"] = start, end
 
     def holds(self, cited: CitationSeed) -> bool:
         """Whether the passage is there and the quote lies within it."""
         if cited.passage not in self.passages:
             return False
-        span = self.spans[cited.passage]
-        return cited.start is None or span.start <= cited.start < (cited.end or 0) <= span.end
+        start, end = self._spans[cited.passage]
+        return cited.start is None or start <= cited.start < (cited.end or 0) <= end
 
 
 def fill_claim(
@@ -101,9 +114,12 @@ def fill_claim(
         fields = _citation_fields(cited, names.passages)
         kept = former.get(tuple(fields[name] for name in CITATION_FIELDS))
         kept = kept or filled(Citation(), fields)
-        kept.position, kept.verification = position, verifications[position - 1]
+        # Set only where it changes: what is set is looked through when it is written.
+        if (kept.position, kept.verification) != (position, verifications[position - 1]):
+            kept.position, kept.verification = position, verifications[position - 1]
         citations.append(kept)
-    row.citations = citations
+    if row.citations != citations:
+        row.citations = citations
 
 
 def citation_key(cited: CitationSeed) -> tuple[Any, ...]:

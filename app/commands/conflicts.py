@@ -96,7 +96,7 @@ def refresh_conflicts(
     if touched is None:
         flags = session.execute(_FLAGS_OF_CONDITION, {"condition": condition_id})
         _write_flags(session, flags)
-    else:
+    elif changed:  # otherwise no flag can change
         for batch in in_parts({*touched.claims, *moved}):
             _write_flags(session, session.execute(_FLAGS_OF_CLAIMS, {"ids": batch}))
     _record(session, draft, condition_id, changed)

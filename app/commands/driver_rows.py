@@ -1,12 +1,13 @@
 """Rows as the driver takes them: made once, kept anywhere, and written without another look."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Table
+from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Table
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -30,23 +31,32 @@ class DriverRows:
 
     @classmethod
     def of(cls, session: Session, model: type[Model], columns: Sequence[str]) -> "DriverRows":
-        dialect = session.get_bind().dialect
         table = cast("Table", model.__table__)
-        quoted = dialect.identifier_preparer
-        names = ", ".join(quoted.format_column(table.c[name]) for name in columns)
-        marks = ", ".join([mark(dialect)] * len(columns))
-        found = ((at, _process(table.c[name], dialect)) for at, name in enumerate(columns))
-        return cls(
-            f"INSERT INTO {quoted.format_table(table)} ({names}) VALUES ({marks})",  # noqa: S608 - names of our own tables
-            itemgetter(*columns),
-            tuple((at, process) for at, process in found if process is not None),
-        )
+        return _driver_rows(session.get_bind().dialect, table, tuple(columns))
 
     def row(self, values: Mapping[str, Any]) -> DriverRow:
-        picked = list(self.pick(values))
+        return self.row_of(self.pick(values))
+
+    def row_of(self, values: Iterable[Any]) -> DriverRow:
+        """Of values in the order of the columns."""
+        picked = list(values)
         for at, process in self.processes:
             picked[at] = process(picked[at])
         return tuple(picked)
+
+
+@lru_cache(maxsize=100)
+def _driver_rows(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> DriverRows:
+    """Made once: each edit writes some."""
+    quoted = dialect.identifier_preparer
+    names = ", ".join(quoted.format_column(table.c[name]) for name in columns)
+    marks = ", ".join([mark(dialect)] * len(columns))
+    found = ((at, _process(table.c[name], dialect)) for at, name in enumerate(columns))
+    return DriverRows(
+        f"INSERT INTO {quoted.format_table(table)} ({names}) VALUES ({marks})",  # noqa: S608 - names of our own tables
+        itemgetter(*columns),
+        tuple((at, process) for at, process in found if process is not None),
+    )
 
 
 def write_driver_rows(session: Session, statement: str, rows: Sequence[DriverRow]) -> None:
@@ -67,7 +77,16 @@ def _process(column: Column[Any], dialect: Dialect) -> Process | None:
         return None
     if isinstance(inner, DateTime) and dialect.name == "postgresql":
         return _written_out
-    return kind.bind_processor(dialect)
+    process = kind.bind_processor(dialect)
+    if process is None:
+        return None
+    if isinstance(inner, DateTime):
+        return lru_cache(maxsize=10)(process)  # the rows of a change have few moments
+    if isinstance(inner, Enum) and inner.enum_class is not None:
+        # Looked up in one step: each row has several.
+        found: dict[Any, Any] = {one: process(one) for one in (None, *inner.enum_class)}
+        return found.__getitem__
+    return process
 
 
 def _written_out(moment: datetime | None) -> str | None:

@@ -24,9 +24,8 @@ from app.commands.import_rows import (
     verification_of,
 )
 from app.commands.import_staging import CREATE, UPDATE, Planned, StagedLine, parts
-from app.commands.search import index_claims, new_words_statement
-from app.commands.written import keep_written
-from app.json_parts import as_text
+from app.commands.search import index_claims, words_statement
+from app.commands.written import keep_records, keep_written
 from app.models import Citation, Claim, Concept, Condition, Document, Passage
 from app.models.base import utc_now
 from app.queries.records import claim_records
@@ -100,7 +99,7 @@ class ClaimWriter:
         self._places = Places(session, plan.staging)
         self._claims = DriverRows.of(session, Claim, CLAIM_COLUMNS)
         self._citations = DriverRows.of(session, Citation, CITATION_COLUMNS)
-        self._words = new_words_statement(session)
+        self._words = words_statement(session)
 
     def write(self) -> Iterator[int]:
         """Write all, a batch at a time; how many were written so far."""
@@ -137,7 +136,7 @@ class ClaimWriter:
         self._write_citations(lines, rows)
         own = [row["id"] for row in rows]
         snapshots = claim_records(self._session, own)
-        keep_written(self._session, [(id_, as_text(one)) for id_, one in snapshots.items()])
+        keep_records(self._session, snapshots)
         for row in rows:
             snapshot = snapshots[row["id"]]
             add_event(self._draft, "claim", row["id"], snapshot, row["condition_id"])

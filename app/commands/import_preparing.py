@@ -1,6 +1,8 @@
 """New claims made ready before anything is locked: rows, search words, snapshots, digests."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -71,15 +73,22 @@ class ClaimPreparer:
         ``batch``: what is done with each line, the line, and its identity.
         """
         lines = [line for _, line, _ in batch]
-        concepts = self._references.concepts({key for line in lines for key in concept_keys(line)})
+        used = [concept_keys(line) for line in lines]
+        concepts = self._references.concepts(set(chain.from_iterable(used)))
         conditions = self._references.conditions({line.condition for line in lines})
         passages = self._references.passages({c.passage for own in lines for c in own.citations})
         prepared: Prepared = {"claims": [], "citations": [], "words": [], "events": []}
         ruled: list[RuledRow] = []
-        for plan, line, identity in batch:
-            if plan.action != CREATE or not _are_settled(line, concepts, conditions, passages):
+        for (plan, line, identity), keys in zip(batch, used, strict=True):
+            ids = {key: concepts[key].id for key in keys if key in concepts}
+            is_settled = (
+                len(ids) == len(set(keys))
+                and line.condition in conditions
+                and all(cited.passage in passages for cited in line.citations)
+            )
+            if plan.action != CREATE or not is_settled:
                 return None
-            claim = _Claim(plan, line, conditions[line.condition], concepts, passages)
+            claim = _Claim(plan, line, conditions[line.condition], ids, concepts, passages)
             self._prepare_one(claim, identity, prepared, ruled)
         self._staging.add_ruled(ruled)
         events = prepared.pop("events")
@@ -119,13 +128,9 @@ class ClaimPreparer:
         rows = []
         cited = zip(claim.plan.parts, claim.line.citations, verifications, strict=True)
         for position, (id_, one, verification) in enumerate(cited, start=1):
-            passage = claim.passages[one.passage]
-            row = dict(zip(CITED_COLUMNS, said(one, passage.id), strict=True))
-            row["id"] = id_
-            row["claim_id"] = claim.plan.record_id
-            row["position"] = position
-            row["verification"] = verification
-            rows.append(self._citations.row(row))
+            own = (id_, claim.plan.record_id, position, verification)
+            of_one = said(one, claim.passages[one.passage].id)
+            rows.append(self._citations.row_of((*own, *of_one)))
         return rows
 
     def _words(self, claim: "_Claim") -> DriverRow:
@@ -147,36 +152,16 @@ def _tsvector(words: ClaimWords) -> tuple[str]:
     return (tsvector_text(words),)
 
 
-def _are_settled(
-    line: ClaimLine,
-    concepts: Mapping[str, NamedConcept],
-    conditions: Mapping[str, NamedCondition],
-    passages: Mapping[str, NamedPassage],
-) -> bool:
-    return (
-        line.condition in conditions
-        and all(key in concepts for key in concept_keys(line))
-        and all(cited.passage in passages for cited in line.citations)
-    )
-
-
+@dataclass(slots=True)
 class _Claim:
-    """A new claim with all that it refers to."""
+    """A new claim with all that it refers to; ``ids``: of its own concepts by key."""
 
-    def __init__(
-        self,
-        plan: Planned,
-        line: ClaimLine,
-        condition: NamedCondition,
-        concepts: Mapping[str, NamedConcept],
-        passages: Mapping[str, NamedPassage],
-    ) -> None:
-        self.plan = plan
-        self.line = line
-        self.condition = condition
-        self.concepts = concepts
-        self.passages = passages
-        self.ids = {key: concepts[key].id for key in concept_keys(line)}
+    plan: Planned
+    line: ClaimLine
+    condition: NamedCondition
+    ids: Mapping[str, int]
+    concepts: Mapping[str, NamedConcept]
+    passages: Mapping[str, NamedPassage]
 
     def snapshot(
         self,

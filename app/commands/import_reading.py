@@ -120,7 +120,7 @@ def read_plain_claim(content: bytes) -> ClaimLine | None:
             for text in (cited.quote, cited.locator, cited.hedge, cited.subject_words)
             if text is not None
         ]
-    colons = keys + sum(text.count(":") for text in texts)
+    colons = keys + "".join(texts).count(":")
     return line if content.count(b":") == colons else None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event
@@ -157,9 +157,10 @@ class RecordWriter:
         written: list[int] = []
         for batch in self._staging.planned("document"):
             lines = [(DocumentLine.model_validate_json(s.body), p) for s, p in batch]
+            known = self._known_texts(lines)
             wanted = []
             for line, plan in lines:
-                has_text = self._keep_text(line)
+                has_text = self._keep_text(line, known)
                 wanted.append((plan, _document_row(line, plan, has_text=has_text)))
             rows = self._write(Document, wanted)
             for row, (line, plan) in zip(rows, lines, strict=True):
@@ -182,14 +183,20 @@ class RecordWriter:
             written += [row["id"] for row in rows]
         return written
 
-    def _keep_text(self, line: DocumentLine) -> bool:
+    def _known_texts(self, lines: Iterable[tuple[DocumentLine, Planned]]) -> set[str]:
+        """The digests of texts that are stored already."""
+        digests = {line.sha256 for line, _ in lines if line.sha256 is not None}
+        stored = select(DocumentText.sha256).where(DocumentText.sha256.in_(digests))
+        return set(self._session.scalars(stored))
+
+    def _keep_text(self, line: DocumentLine, known: set[str]) -> bool:
         """Store the text that came with the line, once; whether there was one."""
         text = self._staging.text(line.key)
-        if text is None:
+        if text is None or line.sha256 is None:
             return False
-        known = exists().where(DocumentText.sha256 == line.sha256)
-        if not self._session.scalar(select(known)):
+        if line.sha256 not in known:
             insert_rows(self._session, DocumentText, [{"sha256": line.sha256, "text": text}])
+            known.add(line.sha256)
         return True
 
     def _update_passages(self, document_id: int, line: DocumentLine) -> None:

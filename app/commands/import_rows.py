@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from app.commands.import_places import Places
@@ -65,7 +66,10 @@ def new_claim(line: ClaimLine, id_: int, now: datetime) -> Row:
 
 def said(cited: CitationSeed, passage_id: int) -> tuple[Any, ...]:
     """What a citation says, as ``CITED_COLUMNS`` hold it."""
-    return (passage_id, *(getattr(cited, name) for name in CITED))
+    return (passage_id, *_SAID(cited))
+
+
+_SAID = attrgetter(*CITED)
 
 
 def verification_of(cited: CitationSeed, places: Places) -> Verification | None:

@@ -6,15 +6,18 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, delete, insert, or_, select, text
 from sqlalchemy.orm import Session
 
-from app.commands.driver_rows import mark
+from app.commands.driver_rows import mark, write_driver_rows
 from app.models import Claim
+from app.queries.records import Record
 from app.queries.search import (
     FTS5,
     ROWS_AT_ONCE,
     TSVECTORS,
     claim_texts,
+    fts5_columns,
     fts5_rows,
     is_postgresql,
+    texts_of_record,
     tsvector_text,
 )
 from app.search_text import ClaimWords, claim_words
@@ -35,13 +38,25 @@ def index_claims(session: Session, claim_ids: Collection[int]) -> None:
         write(session, batch, {id_: claim_words(texts[id_]) for id_ in texts})
 
 
-def new_words_statement(session: Session) -> str:
-    """Inserts what claims that were not there are found by, as the driver is told it."""
+def index_record(session: Session, claim_id: int, record: Record) -> None:
+    """The same for one claim, of its record as it is now."""
+    words = claim_words(texts_of_record(session, record))
+    own = (tsvector_text(words),) if is_postgresql(session) else fts5_columns(words)
+    write_driver_rows(session, words_statement(session, again=True), [(claim_id, *own)])
+
+
+def words_statement(session: Session, *, again: bool = False) -> str:
+    """Inserts what claims are found by, as the driver is told it; ``again``: or replaces it."""
     sign = mark(session.get_bind().dialect)
     if is_postgresql(session):
-        return f"INSERT INTO fts_claims VALUES ({sign}, CAST({sign} AS tsvector))"  # noqa: S608 - marks only
+        replaced = " ON CONFLICT (claim_id) DO UPDATE SET document = excluded.document"
+        return (
+            f"INSERT INTO fts_claims VALUES ({sign}, CAST({sign} AS tsvector))"  # noqa: S608 - marks only
+            f"{replaced if again else ''}"
+        )
+    verb = "REPLACE" if again else "INSERT"
     columns = "rowid, statement, labels, quotes"
-    return f"INSERT INTO fts_claims ({columns}) VALUES ({sign}, {sign}, {sign}, {sign})"  # noqa: S608 - marks only
+    return f"{verb} INTO fts_claims ({columns}) VALUES ({sign}, {sign}, {sign}, {sign})"
 
 
 def index_claims_of_concepts(session: Session, concept_ids: Collection[int]) -> None:

@@ -15,6 +15,7 @@ from app.commands.parts import ROWS_AT_ONCE, in_parts
 from app.commands.search import index_claims, index_claims_of_concepts
 from app.commands.seed_reports import SeedReport
 from app.commands.vocabularies import RETYPED
+from app.commands.written import keep_records
 from app.models import (
     Change,
     Citation,
@@ -326,6 +327,8 @@ class SeedWriter:
         for first in range(0, len(changed), ROWS_AT_ONCE):
             rows = [row for row, _ in changed[first : first + ROWS_AT_ONCE]]
             snapshots = records(self._session, [row.id for row in rows])
+            if record_type == "claim":
+                keep_records(self._session, snapshots)
             for row in rows:
                 self._draft.events.append(
                     Event(

@@ -13,6 +13,7 @@ from app.commands.changes import ChangeDraft, Event
 from app.commands.conflicts import refresh_conflicts
 from app.commands.parts import in_parts
 from app.commands.versions import lock_conditions
+from app.commands.written import keep_records
 from app.models import Citation, Claim, Passage
 from app.models.base import utc_now
 from app.queries.computed import Touched
@@ -108,6 +109,7 @@ def renew_claims(
     for batch in in_parts(claim_ids):
         _write_versions(session, batch)
         records = claim_records(session, batch)
+        keep_records(session, records)
         conditions = dict(
             session.execute(select(Claim.id, Claim.condition_id).where(Claim.id.in_(batch))).all(),
         )

@@ -5,11 +5,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, select, update
+from sqlalchemy import Select, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import StaleError
-from app.models import Condition, Model, Revision
+from app.models import Claim, Condition, Model, Revision
 from app.models.base import utc_now
 from app.queries.kinds import KINDS
 from app.queries.records import Record
@@ -26,11 +26,23 @@ def lock_conditions(session: Session, ids: Collection[int]) -> dict[int, str]:
     return dict(session.execute(_LOCKED, {"ids": list(ids)}).all())
 
 
+def lock_condition_of(session: Session, claim_id: int) -> str | None:
+    """Lock the condition of a claim; its slug, None if there is no such claim."""
+    return session.scalar(_LOCKED_OF_CLAIM, {"claim": claim_id})
+
+
+_CONDITION = Condition.__table__.c
 _LOCKED = (
-    select(Condition.id, Condition.slug)
-    .where(Condition.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Condition.id)
+    select(_CONDITION.id, _CONDITION.slug)
+    .where(_CONDITION.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_CONDITION.id)
     .with_for_update()
+)
+_LOCKED_OF_CLAIM: Select[str] = (
+    select(_CONDITION.slug)
+    .join_from(Condition.__table__, Claim.__table__)
+    .where(Claim.__table__.c.id == bindparam("claim"))
+    .with_for_update(of=Condition.__table__)
 )
 
 

@@ -2,6 +2,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event
+from app.commands.written import keep_records
 from app.errors import SeedError
 from app.models import Claim, StoredVocabulary
 from app.models.base import utc_now
@@ -53,6 +54,7 @@ def retype_claims(session: Session, vocabulary: Vocabulary, draft: ChangeDraft) 
             claim.updated_at = utc_now()
         session.flush()
         records = claim_records(session, [claim.id for claim in claims])
+        keep_records(session, records)
         draft.events += [
             Event("claim", claim.id, claim.version, RETYPED, records[claim.id], claim.condition_id)
             for claim in claims

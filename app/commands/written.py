@@ -1,8 +1,9 @@
 """Keeping the records of claims written out, inside the transaction that changes them."""
 
-from collections.abc import Collection, Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.commands.driver_rows import DriverRows, write_driver_rows
@@ -10,7 +11,26 @@ from app.commands.parts import in_parts
 from app.json_parts import as_text
 from app.models import WrittenClaim
 from app.models.written_claims import FORGOTTEN
-from app.queries.records import claim_records
+from app.queries.records import Record, claim_records
+
+# Of the table, not of its class: no object of the session is looked for.
+_WRITTEN = WrittenClaim.__table__.c
+_BODY = select(_WRITTEN.body).where(_WRITTEN.claim_id == bindparam("claim"))
+_FORGOTTEN = (
+    select(_WRITTEN.claim_id)
+    .where(FORGOTTEN, _WRITTEN.claim_id > bindparam("after"))
+    .order_by(_WRITTEN.claim_id)
+    .limit(bindparam("at_most"))
+)
+
+
+def written_record(session: Session, claim_id: int) -> Record:
+    """The record of a claim that is there, put together of its rows only if it was forgotten."""
+    body = session.execute(_BODY, {"claim": claim_id}).scalar()
+    if body is None:
+        return claim_records(session, [claim_id])[claim_id]
+    record: Record = json.loads(body)
+    return record
 
 
 def keep_written(session: Session, bodies: Sequence[tuple[int, str]]) -> None:
@@ -20,25 +40,18 @@ def keep_written(session: Session, bodies: Sequence[tuple[int, str]]) -> None:
     write_driver_rows(session, rows.statement + again, bodies)
 
 
+def keep_records(session: Session, records: Mapping[int, Record]) -> None:
+    """The same, of the records. Whoever takes the snapshots of claims for a change keeps them;
+    what the change alters behind that is forgotten, and written at its end."""
+    keep_written(session, [(id_, as_text(own)) for id_, own in records.items()])
+
+
 def write_claims(session: Session, claim_ids: Iterable[int]) -> None:
     """Write the records of these claims of their rows."""
     for ids in in_parts(claim_ids):
-        records = claim_records(session, ids)
-        keep_written(session, [(id_, as_text(own)) for id_, own in records.items()])
-
-
-def missing_of(session: Session, claim_ids: Collection[int]) -> Collection[int]:
-    """Those of these claims whose record is not written, or was forgotten."""
-    if not claim_ids:
-        return ()
-    is_own = WrittenClaim.claim_id.in_(claim_ids)
-    written = session.scalars(
-        select(WrittenClaim.claim_id).where(is_own, WrittenClaim.body.is_not(None)),
-    )
-    return set(claim_ids).difference(written)
+        keep_records(session, claim_records(session, ids))
 
 
 def forgotten_claims(session: Session, *, after: int = 0, at_most: int) -> Sequence[int]:
     """Claims whose record has to be written anew, by id; after a migration it can be all."""
-    found = select(WrittenClaim.claim_id).where(FORGOTTEN, WrittenClaim.claim_id > after)
-    return session.scalars(found.order_by(WrittenClaim.claim_id).limit(at_most)).all()
+    return session.execute(_FORGOTTEN, {"after": after, "at_most": at_most}).scalars().all()

@@ -30,4 +30,4 @@ class Concepts:
 
     def are_related(self, key: str, other: str) -> bool:
         """Whether they are equal or one is broader than the other."""
-        return self.is_same_or_narrower(key, other) or self.is_same_or_narrower(other, key)
+        return other in self.with_broader(key) or key in self.with_broader(other)

@@ -45,7 +45,7 @@ def compute_conflicts(
     scopes = ScopeComparer(vocabulary, concepts)
     judge = Judge()
     conflicts = []
-    for contest in all_contests(field):
+    for contest in all_contests(field, about):
         if about is not None and questions_of_contest(contest, vocabulary).isdisjoint(about):
             continue
         clashes = Clashes(contest, scopes, judge)

@@ -55,8 +55,12 @@ class Contest:
     row: OpposedRow | ExclusionRow | None = None
 
 
-def all_contests(field: Field) -> Iterator[Contest]:
-    for rule in (values, polarity, known_unknown, frequency, opposing_roles, exclusion):
+def all_contests(field: Field, about: Collection[str] | None = None) -> Iterator[Contest]:
+    """With ``about`` those of the rules that look at one question only about these questions."""
+    narrowed = field if about is None else field.of_questions(about)
+    for rule in (values, polarity, frequency):
+        yield from rule(narrowed)
+    for rule in (known_unknown, opposing_roles, exclusion):
         yield from rule(field)
 
 
@@ -72,16 +76,17 @@ def values(field: Field) -> Iterator[Contest]:
             policy.severity or Severity.none,
             policy.sole_severity or Severity.none,
         )
-        affirmed = {
-            value: of_value
+        unknown = field.unknown
+        affirmed = [
+            (value, of_value)
             for value, of_value in stances.items()
-            if value.is_comparable and value != field.unknown
-        }
+            if value.is_comparable and value != unknown
+        ]
         pairs = [
             (one, other, base)
-            for value, rival in combinations(affirmed, 2)
+            for (value, of_value), (rival, of_rival) in combinations(affirmed, 2)
             if differ(value, rival, field.concepts)
-            for one, other in product(affirmed[value], affirmed[rival])
+            for one, other in product(of_value, of_rival)
         ]
         if pairs:
             rows = (policy.model_dump(mode="json"),)

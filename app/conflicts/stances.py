@@ -1,7 +1,7 @@
 """Claims that say the same thing of the same cases, taken together, and how they are said."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import inf
@@ -93,6 +93,14 @@ class Field:
     vocabulary: Vocabulary
     concepts: Concepts
 
+    def of_questions(self, questions: Collection[str]) -> "Field":
+        """What it has on these questions."""
+        affirmed, denied = (
+            {topic: stances for topic, stances in found.items() if topic.question in questions}
+            for found in (self.affirmed, self.denied)
+        )
+        return replace(self, affirmed=affirmed, denied=denied)
+
     def stances(self) -> Iterator[tuple[Topic, Stance]]:
         for of_polarity in (self.affirmed, self.denied):
             for topic, of_topic in of_polarity.items():
@@ -147,6 +155,8 @@ def hedging_of(claim: Claim) -> set[Hedge]:
 
 
 def _in_reading_order(claim: Claim) -> Claim:
+    if len(claim.citations) == 1:
+        return claim
     return replace(claim, citations=tuple(sorted(claim.citations, key=citation_sort_key)))
 
 

@@ -2,7 +2,8 @@
 
 It stands outside of everything else: an answer from here costs neither routing nor threads.
 Kept are whole answers to anonymous GETs that have an entity tag and say ``public``; each
-representation (what is accepted, under which address, with or without CORS) by itself.
+representation (what is accepted, under which address, with or without CORS) by itself. An answer
+about one condition (``app.about``) outlives commits that changed nothing of this condition.
 """
 
 import asyncio
@@ -14,9 +15,11 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.freshness import Freshness
+from app.about import NOTE
+from app.freshness import Freshness, Stamp
 from app.metrics import CacheCounts
 from app.middleware.surroundings import REQUEST_ID
+from app.queries.stamps import About
 
 OK = 200
 LONGEST_NUMBER = 19
@@ -46,10 +49,8 @@ class Kept(NamedTuple):
     headers_304: Headers
     tag: bytes
     body: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers)
+    size: int
+    about: About | None
 
 
 class Asked(NamedTuple):
@@ -66,6 +67,11 @@ class Asked(NamedTuple):
 
 
 class ResponseCacheMiddleware:
+    """``_kept`` has what is good for ``_stamp``, ``_unsure`` what was good for an earlier one and
+    is about a condition that may still be as it was; both in the order in which it was used, and
+    whatever is in the second was used before whatever is in the first.
+    """
+
     def __init__(
         self,
         app: ASGIApp,
@@ -80,8 +86,9 @@ class ResponseCacheMiddleware:
         self._max_bytes = max_bytes
         self._largest = max_bytes // 4
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
-        self._bytes = 0
-        self._stamp: Hashable | None = None
+        self._unsure: OrderedDict[Key, Kept] = OrderedDict()
+        self._bytes = 0  # of both
+        self._stamp: Stamp | None = None
         self._loading: dict[Key, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +111,7 @@ class ResponseCacheMiddleware:
             asked.encoding,
             asked.has_origin,
         )
-        kept = self._kept.get(key)
+        kept = self._kept.get(key) or self._find(key)
         if kept is None:
             waited = self._loading.get(key)
             if waited is None:
@@ -113,7 +120,9 @@ class ResponseCacheMiddleware:
                 return
             # Somebody asks for the same: one answer is made, the others wait for it.
             await waited.wait()
-            if self._current_stamp() != stamp or (kept := self._kept.get(key)) is None:
+            self._current_stamp()
+            kept = self._find(key)
+            if kept is None:
                 await self.app(scope, receive, send)
                 return
         self._kept.move_to_end(key)
@@ -123,15 +132,42 @@ class ResponseCacheMiddleware:
     def _has(self, least: bytes) -> bool:
         return len(least) < LONGEST_NUMBER and least.isdigit() and self._freshness.has(int(least))
 
-    def _current_stamp(self) -> Hashable | None:
+    def _current_stamp(self) -> Stamp | None:
         stamp = self._freshness.stamp()
         if stamp != self._stamp:
-            self._kept.clear()
-            self._bytes, self._stamp = 0, stamp
+            self._go_on_to(stamp)
         return stamp
 
+    def _go_on_to(self, stamp: Stamp | None) -> None:
+        """Something was committed: what is about no condition is dropped."""
+        if stamp is None or self._stamp is None or stamp.base != self._stamp.base:
+            self._unsure.clear()
+            self._bytes = 0
+        else:
+            for key, kept in self._kept.items():
+                if kept.about is None:
+                    self._bytes -= kept.size
+                else:
+                    self._unsure[key] = kept
+        self._kept.clear()
+        self._stamp = stamp
+
+    def _find(self, key: Key) -> Kept | None:
+        """What is good now; of what was good before, if its condition is still as it was."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        kept = self._unsure.pop(key, None)
+        if kept is None:
+            return None
+        if kept.about is None or not self._freshness.stands(kept.about):
+            self._bytes -= kept.size
+            return None
+        self._kept[key] = kept
+        return kept
+
     async def _load(  # noqa: PLR0917 - the three of ASGI, and what is asked
-        self, key: Key, stamp: Hashable, asked: Asked, scope: Scope, receive: Receive, send: Send
+        self, key: Key, stamp: Stamp, asked: Asked, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Have the answer made, keep it if it may be, and send it.
 
@@ -140,6 +176,7 @@ class ResponseCacheMiddleware:
         done = self._loading[key] = asyncio.Event()
         start: Message | None = None
         loaded: Kept | None = None
+        notes: list[About] = []
 
         async def take(message: Message) -> None:
             nonlocal start, loaded
@@ -149,7 +186,7 @@ class ResponseCacheMiddleware:
             if start is not None:
                 begun, start = start, None
                 if not message.get("more_body", False):
-                    loaded = self._keepable(begun, message.get("body", b""))
+                    loaded = self._keepable(begun, message.get("body", b""), notes)
                 if loaded is not None:
                     return
                 done.set()  # it is not kept: nobody has to wait for its end, which may not come
@@ -158,32 +195,45 @@ class ResponseCacheMiddleware:
                 await send(message)
 
         try:
-            # Whether the client has it already is decided here.
-            headers = [pair for pair in scope["headers"] if pair[0] != b"if-none-match"]
-            inner = scope if not asked.known else {**scope, "headers": headers}
-            await self.app(inner, receive, take)
-            if loaded is not None and self._stamp == stamp:
-                self._keep(key, loaded)
+            await self.app(self._inner(scope, asked, notes), receive, take)
+            if loaded is not None:
+                self._keep(key, loaded, stamp)
         finally:
             del self._loading[key]
             done.set()
         if loaded is not None:
             await _answer(loaded, asked, send)
 
-    def _keepable(self, start: Message, body: bytes) -> Kept | None:
+    def _inner(self, scope: Scope, asked: Asked, notes: list[About]) -> Scope:
+        inner = {**scope}
+        if asked.known:  # whether the client has it already is decided here
+            inner["headers"] = [pair for pair in scope["headers"] if pair[0] != b"if-none-match"]
+        if self._freshness.knows_conditions:
+            inner[NOTE] = notes.append
+        return inner
+
+    def _keepable(self, start: Message, body: bytes, notes: list[About]) -> Kept | None:
         headers: Headers = [pair for pair in start["headers"] if pair[0] != OWN_OF_EACH]
         named = dict(headers)
         is_public = named.get(b"cache-control", b"").startswith(b"public")
         tag = named.get(b"etag")
         if start["status"] != OK or not is_public or tag is None or len(body) > self._largest:
             return None
-        return Kept(headers, [h for h in headers if h[0] not in NOT_IN_304], tag, body)
+        size = len(body) + sum(len(name) + len(value) for name, value in headers)
+        shorter = [pair for pair in headers if pair[0] not in NOT_IN_304]
+        return Kept(headers, shorter, tag, body, size, notes[-1] if notes else None)
 
-    def _keep(self, key: Key, kept: Kept) -> None:
-        self._kept[key] = kept
+    def _keep(self, key: Key, kept: Kept, stamp: Stamp) -> None:
+        """``stamp`` was read before it was made."""
+        if stamp == self._stamp:
+            self._kept[key] = kept
+        elif self._stamp is not None and stamp.base == self._stamp.base and kept.about is not None:
+            self._unsure[key] = kept  # its condition may be as it was
+        else:
+            return
         self._bytes += kept.size
         while self._bytes > self._max_bytes:
-            _, oldest = self._kept.popitem(last=False)
+            _, oldest = (self._unsure or self._kept).popitem(last=False)
             self._bytes -= oldest.size
 
 

@@ -7,6 +7,7 @@ from app.models.citations import Citation
 from app.models.claim_counts import ClaimCount
 from app.models.claims import Claim
 from app.models.concepts import Concept, ConceptBroader, ConceptSynonym, ConceptXref
+from app.models.condition_stamps import ConditionStamp
 from app.models.conditions import Condition, ConditionAlias, ConditionXref
 from app.models.conflicts import Conflict, ConflictClaim
 from app.models.documents import Document, DocumentText, Passage
@@ -29,6 +30,7 @@ __all__ = [
     "ConceptXref",
     "Condition",
     "ConditionAlias",
+    "ConditionStamp",
     "ConditionXref",
     "Conflict",
     "ConflictClaim",

@@ -23,7 +23,7 @@ from app.queries.audit import (
 )
 from app.queries.computed import compute_rows
 from app.queries.counts import count_faults
-from app.queries.search import index_faults
+from app.queries.search_check import index_faults
 from app.queries.written import written_faults
 from app.vocabulary import Severity, Verification, Vocabulary
 

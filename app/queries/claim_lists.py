@@ -73,7 +73,7 @@ def _ranked(session: Session, asked: Mapping[str, Any], view: View) -> View:
     Where more than ``CAP`` fit, the first ones by id are what is ranked, listed and counted.
     """
     words = asked_words(asked)
-    is_by_relevance = asked.get("sort", "relevance").removeprefix("-") == "relevance"
+    is_by_relevance = (asked.get("sort") or "relevance").removeprefix("-") == "relevance"
     if words is None or not words.wanted or not is_by_relevance or view.excludes:
         return view
     last = first_beyond(session, words, CAP)

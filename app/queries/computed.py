@@ -144,23 +144,25 @@ def compare_touched(
     return Comparison(stored, _rows(session, found, decisions, vocabulary))
 
 
-_STORED = select(*Conflict.__table__.columns)
-_OF_CONDITION = _STORED.where(Conflict.condition_id == bindparam("condition"))
+# Tables and not models: nothing is loaded but rows.
+_CONFLICT, _CONCEPT = Conflict.__table__.c, Concept.__table__.c
+_STORED = select(*_CONFLICT)
+_OF_CONDITION = _STORED.where(_CONFLICT.condition_id == bindparam("condition"))
 # The rules that look at one question only; the others name the first of theirs.
 _OF_ONE_QUESTION = [Rule.values.value, Rule.polarity.value, Rule.frequency.value]
 _NEARBY = _OF_CONDITION.where(
     or_(
-        (Conflict.status == OPEN)
-        & (func.coalesce(Conflict.subject_id, 0).in_(bindparam("subjects", expanding=True)))
+        (_CONFLICT.status == OPEN)
+        & (func.coalesce(_CONFLICT.subject_id, 0).in_(bindparam("subjects", expanding=True)))
         & or_(
-            Conflict.question.in_(bindparam("touched", expanding=True)),
-            Conflict.question.in_(bindparam("beside", expanding=True))
-            & Conflict.rule.not_in(_OF_ONE_QUESTION),
+            _CONFLICT.question.in_(bindparam("touched", expanding=True)),
+            _CONFLICT.question.in_(bindparam("beside", expanding=True))
+            & _CONFLICT.rule.not_in(_OF_ONE_QUESTION),
         ),
-        Conflict.rule == Rule.asserted.value,
+        _CONFLICT.rule == Rule.asserted.value,
     ),
 )
-_BY_KEY = _STORED.where(Conflict.key.in_(bindparam("keys", expanding=True)))
+_BY_KEY = _STORED.where(_CONFLICT.key.in_(bindparam("keys", expanding=True)))
 
 
 def _is_reached(row: AnyRow, touched: Touched, vocabulary: Vocabulary) -> bool:
@@ -182,9 +184,9 @@ def _decisions(session: Session, condition_id: int) -> dict[str, Decision]:
     return dict(session.execute(_DECISIONS, {"condition": condition_id}).all())
 
 
-_DECISIONS = select(Conflict.key, Conflict.decision).where(
-    Conflict.condition_id == bindparam("condition"),
-    Conflict.decision.is_not(None),
+_DECISIONS = select(_CONFLICT.key, _CONFLICT.decision).where(
+    _CONFLICT.condition_id == bindparam("condition"),
+    _CONFLICT.decision.is_not(None),
 )
 
 
@@ -230,8 +232,8 @@ def _rows(
     return {one.key: _row(one, decisions.get(one.key), ids, vocabulary) for one in conflicts}
 
 
-_CONCEPT_IDS = select(Concept.key, Concept.id).where(
-    Concept.key.in_(bindparam("keys", expanding=True)),
+_CONCEPT_IDS = select(_CONCEPT.key, _CONCEPT.id).where(
+    _CONCEPT.key.in_(bindparam("keys", expanding=True)),
 )
 
 

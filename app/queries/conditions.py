@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
@@ -155,18 +155,21 @@ def _gravest_first(conflict: Record) -> int:
     return -Severity(conflict["severity"]["effective"]).rank
 
 
+_CITED = (
+    select(Passage.document_id, Passage.key, func.count())
+    .join(Citation, Citation.passage_id == Passage.id)
+    .join(Claim, Claim.id == Citation.claim_id)
+    .where(visible_claims(), Claim.condition_id == bindparam("condition"))
+    .group_by(Passage.document_id, Passage.key)
+)
+
+
 def _documents(session: Session, condition_id: int, view: View) -> list[Record]:
     """The documents that the claims cite; for each passage how many citations it has here."""
-    clauses = _visible_of(condition_id, view)
+    statement = _CITED
     if view.excludes:
-        clauses.append(view.citation_counts)
-    rows = session.execute(
-        select(Passage.document_id, Passage.key, func.count())
-        .join(Citation, Citation.passage_id == Passage.id)
-        .join(Claim, Claim.id == Citation.claim_id)
-        .where(*clauses)
-        .group_by(Passage.document_id, Passage.key),
-    ).all()
+        statement = statement.where(Claim.id.in_(list(view.counts)), view.citation_counts)
+    rows = session.execute(statement, {"condition": condition_id}).all()
     counts = {(document_id, key): number for document_id, key, number in rows}
     records = document_records(session, sorted({row[0] for row in rows}))
     for document_id, record in records.items():

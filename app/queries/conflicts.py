@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.conflicts.decisions import STALE
@@ -126,20 +126,24 @@ def conflict_briefs(session: Session, ids: Sequence[int]) -> list[Record]:
     ]
 
 
+_CONFLICT, _CONDITION, _SUBJECT = (model.__table__.c for model in (Conflict, Condition, Concept))
+_RECORDS: Select[*tuple[Any, ...]] = (
+    select(
+        *_CONFLICT,
+        _CONDITION.slug,
+        _CONDITION.name,
+        _SUBJECT.key.label("subject_key"),
+        _SUBJECT.label.label("subject_label"),
+    )
+    .join_from(Conflict.__table__, Condition.__table__)
+    .outerjoin(Concept.__table__, _SUBJECT.id == _CONFLICT.subject_id)
+    .where(_CONFLICT.id.in_(bindparam("ids", expanding=True)))
+)
+
+
 def conflict_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     """Conflicts as they are answered and as their revisions keep them."""
-    rows = session.execute(
-        select(
-            *Conflict.__table__.columns,
-            Condition.slug,
-            Condition.name,
-            Concept.key.label("subject_key"),
-            Concept.label.label("subject_label"),
-        )
-        .join(Condition, Condition.id == Conflict.condition_id)
-        .outerjoin(Concept, Concept.id == Conflict.subject_id)
-        .where(Conflict.id.in_(ids)),
-    )
+    rows = session.execute(_RECORDS, {"ids": list(ids)})
     return {row.id: conflict_record(row) for row in rows}
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app import conflicts as rules
 from app.identifiers import Prefix, public_id
@@ -20,6 +20,10 @@ _Statement = Select[*tuple[Any, ...]]
 # Says which claims are read, by values that are bound later: a statement is built once, since
 # building it takes longer than running it.
 _Which = Callable[[_Statement], _Statement]
+# Tables and not models: nothing is loaded but rows.
+_CLAIMS, _CITATIONS, _CONCEPTS = Claim.__table__, Citation.__table__, Concept.__table__
+_CLAIM, _CITATION, _PASSAGE = _CLAIMS.c, _CITATIONS.c, Passage.__table__.c
+_BROADER = ConceptBroader.__table__.c
 
 
 def eligible_claims(
@@ -71,55 +75,52 @@ def _eligible(session: Session, which: _Which, values: Mapping[str, Any]) -> lis
 
 def _of_condition(statement: _Statement) -> _Statement:
     return statement.where(
-        Claim.condition_id == bindparam("condition"),
-        Claim.status.in_(bindparam("statuses", expanding=True)),
+        _CLAIM.condition_id == bindparam("condition"),
+        _CLAIM.status.in_(bindparam("statuses", expanding=True)),
     )
 
 
 def _of_answers(statement: _Statement) -> _Statement:
     """The type is there for an index that has it behind the condition; none has the question."""
     return statement.where(
-        Claim.condition_id == bindparam("condition"),
+        _CLAIM.condition_id == bindparam("condition"),
         visible_claims(),
-        Claim.type.in_(bindparam("types", expanding=True)),
-        Claim.question.in_(bindparam("questions", expanding=True)),
-        func.coalesce(Claim.subject_id, 0).in_(bindparam("subjects", expanding=True)),
+        _CLAIM.type.in_(bindparam("types", expanding=True)),
+        _CLAIM.question.in_(bindparam("questions", expanding=True)),
+        func.coalesce(_CLAIM.subject_id, 0).in_(bindparam("subjects", expanding=True)),
     )
 
 
 def _of_ids(statement: _Statement) -> _Statement:
-    return statement.where(visible_claims(), Claim.id.in_(bindparam("ids", expanding=True)))
+    return statement.where(visible_claims(), _CLAIM.id.in_(bindparam("ids", expanding=True)))
 
 
 @cache
 def _claims_statement(which: _Which) -> _Statement:
-    value, subject = aliased(Concept), aliased(Concept)
-    scopes = {part: aliased(Concept) for part in ScopePart}
-    statement = (
-        select(
-            Claim.id,
-            Claim.question,
-            Claim.quantity_low,
-            Claim.quantity_high,
-            Claim.quantity_unit,
-            Claim.quantity_as_said,
-            Claim.words,
-            Claim.polarity,
-            Claim.age_low,
-            Claim.age_high,
-            value.key.label("value_key"),
-            value.label.label("value_label"),
-            subject.key.label("subject_key"),
-            subject.label.label("subject_label"),
-            *(scopes[part].key.label(part.value) for part in ScopePart),
-        )
-        .outerjoin(value, value.id == Claim.concept_id)
-        .outerjoin(subject, subject.id == Claim.subject_id)
-        .order_by(Claim.id)
-    )
+    value, subject = _CONCEPTS.alias(), _CONCEPTS.alias()
+    scopes = {part: _CONCEPTS.alias() for part in ScopePart}
+    tables = _CLAIMS.outerjoin(value, value.c.id == _CLAIM.concept_id)
+    tables = tables.outerjoin(subject, subject.c.id == _CLAIM.subject_id)
     for part, concept in scopes.items():
-        statement = statement.outerjoin(concept, concept.id == getattr(Claim, f"{part.value}_id"))
-    return which(statement)
+        tables = tables.outerjoin(concept, concept.c.id == _CLAIM[f"{part.value}_id"])
+    statement: _Statement = select(
+        _CLAIM.id,
+        _CLAIM.question,
+        _CLAIM.quantity_low,
+        _CLAIM.quantity_high,
+        _CLAIM.quantity_unit,
+        _CLAIM.quantity_as_said,
+        _CLAIM.words,
+        _CLAIM.polarity,
+        _CLAIM.age_low,
+        _CLAIM.age_high,
+        value.c.key.label("value_key"),
+        value.c.label.label("value_label"),
+        subject.c.key.label("subject_key"),
+        subject.c.label.label("subject_label"),
+        *(scopes[part].c.key.label(part.value) for part in ScopePart),
+    )
+    return which(statement.select_from(tables).order_by(_CLAIM.id))
 
 
 # Under this name of ``session.info`` a command that computes very many conditions, and changes
@@ -163,23 +164,24 @@ def concept_edges(
 
 @cache
 def _edges() -> Select[*tuple[Any, ...]]:
-    narrower, broader = aliased(Concept), aliased(Concept)
+    narrower, broader = _CONCEPTS.alias(), _CONCEPTS.alias()
     return (
-        select(narrower.key, broader.key)
-        .select_from(ConceptBroader)
-        .join(narrower, narrower.id == ConceptBroader.concept_id)
-        .join(broader, broader.id == ConceptBroader.broader_id)
+        select(narrower.c.key, broader.c.key)
+        .select_from(ConceptBroader.__table__)
+        .join(narrower, narrower.c.id == _BROADER.concept_id)
+        .join(broader, broader.c.id == _BROADER.broader_id)
     )
 
 
 @cache
 def _edges_above() -> Select[*tuple[Any, ...]]:
-    used = Concept.key.in_(bindparam("keys", expanding=True))
-    line = select(Concept.id.label("id")).where(used).cte("line", recursive=True)
+    concept = _CONCEPTS.c
+    used = concept.key.in_(bindparam("keys", expanding=True))
+    line = select(concept.id.label("id")).where(used).cte("line", recursive=True)
     line = line.union(
-        select(ConceptBroader.broader_id).join(line, line.c.id == ConceptBroader.concept_id),
+        select(_BROADER.broader_id).join(line, line.c.id == _BROADER.concept_id),
     )
-    return _edges().where(ConceptBroader.concept_id.in_(select(line.c.id)))
+    return _edges().where(_BROADER.concept_id.in_(select(line.c.id)))
 
 
 def _used_concepts(claims: Sequence[rules.Claim]) -> Iterator[list[str]]:
@@ -212,22 +214,23 @@ def _citations(
 
 @cache
 def _citations_statement(which: _Which) -> _Statement:
-    statement = (
+    document = Document.__table__
+    statement: _Statement = (
         select(
-            Citation.id,
-            Citation.claim_id,
-            Citation.passage_id,
-            Citation.start,
-            Citation.certainty,
-            Citation.frequency,
-            Citation.exclusivity,
-            Passage.document_id,
-            Passage.position,
+            _CITATION.id,
+            _CITATION.claim_id,
+            _CITATION.passage_id,
+            _CITATION.start,
+            _CITATION.certainty,
+            _CITATION.frequency,
+            _CITATION.exclusivity,
+            _PASSAGE.document_id,
+            _PASSAGE.position,
         )
-        .join(Passage, Passage.id == Citation.passage_id)
-        .join(Document, Document.id == Passage.document_id)
-        .join(Claim, Claim.id == Citation.claim_id)
-        .where(Document.status == DocumentStatus.active)
+        .join_from(_CITATIONS, Passage.__table__)
+        .join(document, document.c.id == _PASSAGE.document_id)
+        .join(_CLAIMS, _CLAIM.id == _CITATION.claim_id)
+        .where(document.c.status == DocumentStatus.active)
     )
     return which(statement)
 

@@ -6,7 +6,7 @@ An unknown name is refused with the nearest known one.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidRequestError
@@ -60,14 +60,18 @@ def all_slugs(session: Session) -> dict[str, str]:
     return dict(session.execute(aliases).all()) | slugs
 
 
+_SLUG: BindParameter[str] = bindparam("slug")
+_CALLED = select(Condition.id, Condition.slug).where(
+    or_(
+        Condition.slug == _SLUG,
+        Condition.id.in_(select(ConditionAlias.condition_id).where(ConditionAlias.slug == _SLUG)),
+    ),
+)
+
+
 def find_condition(session: Session, slug: str) -> tuple[int, str] | None:
     """Id and slug of the condition that goes by this slug or alias."""
-    alias = select(ConditionAlias.condition_id).where(ConditionAlias.slug == slug)
-    row = session.execute(
-        select(Condition.id, Condition.slug).where(
-            or_(Condition.slug == slug, Condition.id.in_(alias)),
-        ),
-    ).one_or_none()
+    row = session.execute(_CALLED, {"slug": slug}).one_or_none()
     return (row[0], row[1]) if row else None
 
 

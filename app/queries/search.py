@@ -19,13 +19,11 @@ from sqlalchemy import (
     case,
     cast,
     column,
-    exists,
     false,
     literal,
     literal_column,
     select,
     table,
-    text,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
@@ -246,25 +244,33 @@ def claim_texts(
 
 # Made once: making them takes longer than running them for one claim.
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_CLAIM, _CITATION = Claim.__table__.c, Citation.__table__.c
+_CONCEPT, _SYNONYM = Concept.__table__.c, ConceptSynonym.__table__.c
 _SAID = select(
-    Claim.id,
-    Claim.statement,
-    Claim.concept_id,
-    Claim.subject_id,
-    Claim.quantity_as_said,
-    Claim.words,
-).where(Claim.id.in_(_IDS))
+    _CLAIM.id,
+    _CLAIM.statement,
+    _CLAIM.concept_id,
+    _CLAIM.subject_id,
+    _CLAIM.quantity_as_said,
+    _CLAIM.words,
+).where(_CLAIM.id.in_(_IDS))
 _QUOTES = (
-    select(Citation.claim_id, Citation.quote)
-    .where(Citation.claim_id.in_(_IDS), Citation.quote.is_not(None))
-    .order_by(Citation.claim_id, Citation.position)
+    select(_CITATION.claim_id, _CITATION.quote)
+    .where(_CITATION.claim_id.in_(_IDS), _CITATION.quote.is_not(None))
+    .order_by(_CITATION.claim_id, _CITATION.position)
 )
 _LABELS = (
-    select(Concept.id, Concept.label, ConceptSynonym.term)
-    .outerjoin(ConceptSynonym, ConceptSynonym.concept_id == Concept.id)
-    .order_by(Concept.id, ConceptSynonym.position, ConceptSynonym.term)
+    select(_CONCEPT.id, _CONCEPT.label, _SYNONYM.term)
+    .select_from(Concept.__table__.outerjoin(ConceptSynonym.__table__))
+    .order_by(_CONCEPT.id, _SYNONYM.position, _SYNONYM.term)
 )
-_LABELS_BY_ID = _LABELS.where(Concept.id.in_(_IDS))
+_LABELS_BY_ID = _LABELS.where(_CONCEPT.id.in_(_IDS))
+_LABELS_BY_KEY = (
+    select(_CONCEPT.key, _CONCEPT.label, _SYNONYM.term)
+    .select_from(Concept.__table__.outerjoin(ConceptSynonym.__table__))
+    .where(_CONCEPT.key.in_(bindparam("keys", expanding=True)))
+    .order_by(_CONCEPT.id, _SYNONYM.position, _SYNONYM.term)
+)
 
 
 def _texts_of(session: Session, ids: Sequence[int], view: View | None) -> dict[int, ClaimTexts]:
@@ -297,8 +303,36 @@ def concept_labels(session: Session, wanted: Clause) -> dict[int, list[str]]:
     return _labels_of(session.execute(_LABELS.where(wanted)))
 
 
-def _labels_of(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+def texts_of_record(session: Session, record: Record) -> ClaimTexts:
+    """The same of one claim as its record says it; one statement."""
+    labels = _labels_of_records(session, [record])
+    return ClaimTexts(
+        record["statement"],
+        list(_label_texts(record, labels)),
+        [cited["quote"] for cited in record["citations"] if cited["quote"] is not None],
+    )
+
+
+def _labels_of_records(session: Session, claims: Sequence[Record]) -> dict[str, list[str]]:
+    """Label and synonyms of their concepts and subjects, by key."""
+    parts = [claim[name] for claim in claims for name in ("concept", "subject") if claim[name]]
+    keys = {part["key"] for part in parts}
+    return _labels_of(session.execute(_LABELS_BY_KEY, {"keys": sorted(keys)})) if keys else {}
+
+
+def _label_texts(claim: Record, labels: Mapping[str, list[str]]) -> Iterator[str]:
+    for name in ("concept", "subject"):
+        if claim[name]:
+            yield from labels[claim[name]["key"]]
+    if claim["quantity"]:
+        yield claim["quantity"]["as_said"]
+    if claim["words"] is not None:
+        yield claim["words"]
+
+
+def _labels_of(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[Any, list[str]]:
+    """Label and synonyms by what each row begins with."""
+    found: dict[Any, list[str]] = {}
     for id_, label, synonym in rows:
         found.setdefault(id_, [label]).extend([synonym] if synonym else [])
     return found
@@ -315,12 +349,8 @@ def with_highlights(
     """The claims with the words that were found in them marked; without a query as they are."""
     if query is None:
         return list(claims)
-    parts = [claim[name] for claim in claims for name in ("concept", "subject") if claim[name]]
-    keys = {part["key"] for part in parts}
-    ids = dict(session.execute(select(Concept.key, Concept.id).where(Concept.key.in_(keys))).all())
-    labels = concept_labels(session, Concept.id.in_(ids.values()))
-    by_key = {key: labels[id_] for key, id_ in ids.items()}
-    return [claim | {"highlights": _highlights(claim, query, by_key)} for claim in claims]
+    labels = _labels_of_records(session, claims)
+    return [claim | {"highlights": _highlights(claim, query, labels)} for claim in claims]
 
 
 def _highlights(claim: Record, query: SearchQuery, labels: Mapping[str, list[str]]) -> list[Record]:
@@ -334,58 +364,5 @@ def _highlights(claim: Record, query: SearchQuery, labels: Mapping[str, list[str
 
 def _texts_shown(claim: Record, labels: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
     yield "statement", claim["statement"]
-    for name in ("concept", "subject"):
-        if claim[name]:
-            yield from (("label", label) for label in labels[claim[name]["key"]])
-    if claim["quantity"]:
-        yield "label", claim["quantity"]["as_said"]
-    if claim["words"]:
-        yield "label", claim["words"]
+    yield from (("label", label) for label in _label_texts(claim, labels))
     yield from (("quote", c["quote"]) for c in claim["citations"] if c["quote"])
-
-
-# Whether the index is what it should be
-
-
-def index_faults(session: Session) -> list[str]:
-    """The claims whose entry is not what a fresh computation gives."""
-    faults: list[str] = []
-    keys = dict(session.execute(select(Claim.id, Claim.key)).all())
-    ids = sorted(keys)
-    differing = _differing_tsvectors if is_postgresql(session) else _differing_fts5
-    for first in range(0, len(ids), ROWS_AT_ONCE):
-        batch = claim_texts(session, ids[first : first + ROWS_AT_ONCE])
-        fresh = {id_: claim_words(texts) for id_, texts in batch.items()}
-        faults += [
-            f"the search index of the claim {keys[id_]} is not what its words say"
-            for id_ in sorted(differing(session, fresh))
-        ]
-    if not is_postgresql(session):  # there the database sees to it
-        left = session.scalars(select(FTS5.c.rowid).where(FTS5.c.rowid.not_in(select(Claim.id))))
-        faults += [f"the search index has a claim {id_} that is not there" for id_ in left]
-    return faults
-
-
-def unindexed_claims(session: Session) -> list[int]:
-    known = TSVECTORS.c.claim_id if is_postgresql(session) else FTS5.c.rowid
-    # PostgreSQL compares all with all for NOT IN, where they do not fit in its memory.
-    is_known = exists().where(known == Claim.id)
-    return list(session.scalars(select(Claim.id).where(~is_known)))
-
-
-def _differing_fts5(session: Session, fresh: Mapping[int, ClaimWords]) -> set[int]:
-    rows = session.execute(select(FTS5).where(FTS5.c.rowid.in_(list(fresh)))).all()
-    stored = {row.rowid: (row.statement, row.labels, row.quotes) for row in rows}
-    return {id_ for id_, words in fresh.items() if stored.get(id_) != fts5_columns(words)}
-
-
-def _differing_tsvectors(session: Session, fresh: Mapping[int, ClaimWords]) -> set[int]:
-    rows = session.execute(
-        text(
-            "SELECT fresh.id FROM unnest(CAST(:ids AS bigint[]), CAST(:documents AS text[]))"
-            " AS fresh (id, document) LEFT JOIN fts_claims ON fts_claims.claim_id = fresh.id"
-            " WHERE fts_claims.document IS DISTINCT FROM CAST(fresh.document AS tsvector)",
-        ),
-        {"ids": list(fresh), "documents": [tsvector_text(words) for words in fresh.values()]},
-    )
-    return {row[0] for row in rows}

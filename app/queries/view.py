@@ -15,11 +15,11 @@ _PUBLISHED: ColumnElement[str] = literal_column(f"'{ClaimStatus.published}'")
 
 def visible_claims() -> ColumnElement[bool]:
     """What the public sees: published claims, in lists, counts and pages alike."""
-    return Claim.status == _PUBLISHED
+    return Claim.__table__.c.status == _PUBLISHED
 
 
 def hidden_claims() -> ColumnElement[bool]:
-    return Claim.status != _PUBLISHED
+    return Claim.__table__.c.status != _PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)

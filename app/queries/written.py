@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
-from sqlalchemy import BindParameter, Select, Text, bindparam, cast, select
+from sqlalchemy import BindParameter, Select, String, Text, bindparam, cast, select, type_coerce
 from sqlalchemy.orm import Session
 
 from app.identifiers import Prefix, public_id
@@ -46,7 +46,7 @@ _CLAIMS: Select[*tuple[Any, ...]] = select(
     _CLAIM.type,
     _CLAIM.question,
     _CLAIM.conflict,
-    _CLAIM.severity,
+    type_coerce(_CLAIM.severity, String).label("severity"),
     _CLAIM.passage_count,
     _CLAIM.document_count,
     _BODY,
@@ -58,7 +58,12 @@ _CLAIMS_OF_CONDITION = (
     .limit(bindparam("at_most"))
 )
 _REFS: Select[*tuple[Any, ...]] = (
-    select(_MEMBER.claim_id, _MEMBER.severity, _CONFLICT.id, _CONFLICT.kind)
+    select(
+        _MEMBER.claim_id,
+        type_coerce(_MEMBER.severity, String).label("severity"),
+        _CONFLICT.id,
+        _CONFLICT.kind,
+    )
     .select_from(ConflictClaim.__table__.join(Conflict.__table__))
     .where(_CONFLICT.status == "open")
     .order_by(_MEMBER.claim_id, _CONFLICT.id)
@@ -106,7 +111,7 @@ def _refs(rows: Any) -> dict[int, list[Record]]:
         found.setdefault(claim_id, {})[conflict_id] = {
             "id": public_id(Prefix.conflict, conflict_id),
             "kind": kind,
-            "severity": severity.value,
+            "severity": severity,
         }
     return {claim_id: list(refs.values()) for claim_id, refs in found.items()}
 
@@ -127,44 +132,46 @@ def _claim(
     refs: Mapping[int, list[Record]],
     highlights: Mapping[int, Any],
 ) -> ClaimJson:
-    conflicts = refs.get(row.id, [])
-    computed = _Computed(row.conflict, row.severity, row.passage_count, row.document_count)
-    if conflicts or row.id in highlights:
-        rest = _rest_of_claim(computed, conflicts, highlights.get(row.id))
+    id_, version, type_, question, is_flagged, severity, passages, documents, _ = row
+    conflicts = refs.get(id_, [])
+    if conflicts or id_ in highlights:
+        marked = highlights.get(id_)
+        rest = _rest_of_claim(is_flagged, severity, passages, documents, conflicts, marked)
     else:
-        rest = _plain_rest_of_claim(computed)
+        rest = _plain_rest_of_claim(is_flagged, severity, passages, documents)
     # Behind its last member the first one of these; the record was written by us.
-    content = Json(bodies[row.id][:-1] + rest)
-    return ClaimJson(row.id, row.version, row.type, row.question, row.conflict, conflicts, content)
+    content = Json(bodies[id_][:-1] + rest)
+    return ClaimJson(id_, version, type_, question, is_flagged, conflicts, content)
 
 
-class _Computed(NamedTuple):
-    conflict: bool
-    severity: Severity
-    passages: int
-    documents: int
-
-
-def _rest_of_claim(
-    computed: _Computed,
+def _rest_of_claim(  # noqa: PLR0917 - what is computed, as a row has it
+    conflict: bool,
+    severity: str,
+    passages: int,
+    documents: int,
     conflicts: list[Record],
     highlights: list[Record] | None,
 ) -> bytes:
     rest = {
-        "conflict": computed.conflict,
-        "severity": computed.severity.value,
+        "conflict": conflict,
+        "severity": severity,
         "conflicts": conflicts,
-        "passage_count": computed.passages,
-        "document_count": computed.documents,
+        "passage_count": passages,
+        "document_count": documents,
         "highlights": highlights,
     }
     return b"," + to_json(rest)[1:]
 
 
 @lru_cache(maxsize=1_000)
-def _plain_rest_of_claim(computed: _Computed) -> bytes:
+def _plain_rest_of_claim(
+    conflict: bool,
+    severity: str,
+    passages: int,
+    documents: int,
+) -> bytes:
     """Of a claim that is in no conflict, as most are."""
-    return _rest_of_claim(computed, [], None)
+    return _rest_of_claim(conflict, severity, passages, documents, [], None)
 
 
 # Conflicts

@@ -4,10 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from app.about import note_claim, note_list
 from app.answers import answer, answer_page, answer_record, page_at, redirect
+from app.at_once import at_once
 from app.bodies import StrictRoute
 from app.deps import Past, Reader, ReadSession
 from app.errors import (
@@ -22,6 +24,7 @@ from app.errors import (
 )
 from app.formats import negotiate, refuse_page_parameters
 from app.json_parts import with_members
+from app.parameters import QueryOf
 from app.problems import problem_responses
 from app.queries.claim_lists import group_claims, list_claims
 from app.queries.claim_stream import open_stream
@@ -34,11 +37,19 @@ from app.queries.view import View
 from app.queries.withdrawals import withdrawal_record
 from app.routers.exports import EXPORTED, PAGE_PARAMETERS, alternates, answer_export
 from app.schemas.claim_queries import ClaimFilters, ClaimSearch, Words
-from app.schemas.claims import CitationList, ClaimGroups, ClaimList, ClaimVersion, ReadClaim
+from app.schemas.claims import (
+    CitationList,
+    ClaimGroups,
+    ClaimList,
+    ClaimPartList,
+    ClaimVersion,
+    ReadClaim,
+)
 from app.schemas.revisions import RevisionList
 from app.schemas.shared import AsOf, Format, PageIn
 
 router = APIRouter(prefix="/claims", tags=["claims"], route_class=StrictRoute)
+ASKED = QueryOf(ClaimFilters)
 ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
 OF_ONE: dict[int | str, dict[str, Any]] = {
     308: {"description": "Merged into another claim: `Location` has it."},
@@ -48,14 +59,16 @@ OF_ONE: dict[int | str, dict[str, Any]] = {
 
 @router.get(
     "",
-    response_model=ClaimList | ClaimGroups,
+    response_model=ClaimList | ClaimPartList | ClaimGroups,
     responses=EXPORTED
     | problem_responses(InvalidCursorError, NotAcceptableError, InvalidRequestError),
+    openapi_extra=ASKED.documented,
 )
+@at_once
 def read_claims(
     request: Request,
     past: Past,
-    query: Annotated[ClaimFilters, Query()],
+    query: Annotated[ClaimFilters, Depends(ASKED)],
 ) -> Response:
     """List the claims that fit, a page at a time.
 
@@ -73,12 +86,13 @@ def read_claims(
         stream = open_stream(session, asked, view, vocabulary, group=group)
         return answer_export(request, stream, offer, vocabulary)
     groups = query.group_by.split(",") if query.group_by else []
+    note_list(request, reading, asked)
     return _answer_list(request, reading, view, query, asked, groups=groups)
 
 
 @router.post(
     "/search",
-    response_model=ClaimList | ClaimGroups,
+    response_model=ClaimList | ClaimPartList | ClaimGroups,
     responses=problem_responses(
         MalformedRequestError,
         InvalidCursorError,
@@ -97,7 +111,7 @@ def search_claims(
     `filter` combines criteria by `all`, `any` and `not`; everything else is as in the
     parameters of the list. Nothing is written.
     """
-    asked = query.model_dump(exclude_unset=True, by_alias=True)
+    asked = query.model_dump(exclude_unset=True, exclude_none=True, by_alias=True)
     conditions = query.filter.condition if query.filter else []
     reading = past.of_list(query.as_of, conditions)
     view = view_of(reading.session, asked, reading.vocabulary, conditions=conditions)
@@ -134,6 +148,7 @@ def _answer_list(
     response_model=ClaimVersion,
     responses=problem_responses(NotFoundError, InvalidRequestError),
 )
+@at_once
 def read_claim_version(
     request: Request,
     session: ReadSession,
@@ -154,6 +169,7 @@ def read_claim_version(
     response_model=ReadClaim,
     responses=OF_ONE,
 )
+@at_once
 def read_claim(
     request: Request,
     past: Past,
@@ -174,6 +190,7 @@ def read_claim(
     if reading.moment:
         withdrawal = withdrawal_record(past.present.session, claim.id)
     content = with_members(claim.content, {"withdrawn": withdrawal})
+    note_claim(request, reading, claim.id)
     return answer_record(request, content, reading, version=f"{claim.id}.{claim.version}")
 
 
@@ -182,6 +199,7 @@ def read_claim(
     response_model=CitationList,
     responses=OF_ONE,
 )
+@at_once
 def read_citations(
     request: Request,
     past: Past,
@@ -202,6 +220,7 @@ def read_citations(
     response_model=RevisionList,
     responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
 )
+@at_once
 def read_claim_revisions(
     request: Request,
     session: ReadSession,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import answer_page, answer_record, page_at, redirect
+from app.at_once import at_once
 from app.deps import Past, Reader, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
@@ -23,6 +24,7 @@ router = APIRouter(prefix="/concepts", tags=["concepts"])
     response_model=ConceptList,
     responses=problem_responses(InvalidCursorError, InvalidRequestError),
 )
+@at_once
 def read_concepts(
     request: Request,
     session: ReadSession,
@@ -41,6 +43,7 @@ def read_concepts(
         **problem_responses(NotFoundError, InvalidRequestError),
     },
 )
+@at_once
 def read_concept(
     request: Request,
     past: Past,
@@ -64,6 +67,7 @@ def read_concept(
     response_model=RevisionList,
     responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
 )
+@at_once
 def read_concept_revisions(
     request: Request,
     session: ReadSession,

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from app.about import note_page
 from app.answers import DISCLAIMER, answer_page, answer_record, page_at, redirect
+from app.at_once import at_once
 from app.deps import Past, Reader, ReadSession
 from app.errors import (
     InvalidCursorError,
@@ -40,6 +42,7 @@ OF_ONE: dict[int | str, dict[str, Any]] = {
     response_model=ConditionList,
     responses=problem_responses(InvalidCursorError, InvalidRequestError),
 )
+@at_once
 def read_conditions(
     request: Request,
     session: ReadSession,
@@ -80,6 +83,7 @@ def read_condition(
         record = condition_records(session, [condition_id])[condition_id]
         return answer_export(request, stream, offer, vocabulary, condition=record)
     page = get_condition_page(session, condition_id, vocabulary, view, disclaimer=DISCLAIMER)
+    note_page(request, reading, condition_id, asked)
     others = alternates(request, f"/conditions/{canonical}")
     version = f"{page['id']}.{page['version']}"
     return answer_record(request, page, reading, version=version, alternates=others)
@@ -140,6 +144,7 @@ def read_agreement(
     response_model=RevisionList,
     responses=OF_ONE | problem_responses(InvalidCursorError),
 )
+@at_once
 def read_condition_revisions(
     request: Request,
     session: ReadSession,

@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from app.about import note_conflict
 from app.answers import answer_page, answer_record, page_at
+from app.at_once import at_once
 from app.deps import Past, Reader, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
@@ -24,6 +26,7 @@ router = APIRouter(prefix="/conflicts", tags=["conflicts"])
     response_model=ConflictList,
     responses=problem_responses(InvalidCursorError, InvalidRequestError),
 )
+@at_once
 def read_conflicts(
     request: Request,
     past: Past,
@@ -42,6 +45,7 @@ def read_conflicts(
     response_model=OneConflict,
     responses=problem_responses(NotFoundError, InvalidRequestError),
 )
+@at_once
 def read_conflict(
     request: Request,
     past: Past,
@@ -52,6 +56,7 @@ def read_conflict(
     reading = past.of_record(query.as_of, "conflict", conflict_id)
     conflict = get_conflict(reading.session, conflict_id)
     version = f"{conflict['id']}.{conflict['version']}"
+    note_conflict(request, reading, conflict["id"])
     return answer_record(request, conflict, reading, version=version)
 
 
@@ -60,6 +65,7 @@ def read_conflict(
     response_model=RevisionList,
     responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
 )
+@at_once
 def read_conflict_revisions(
     request: Request,
     session: ReadSession,

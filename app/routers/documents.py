@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.answers import answer_page, answer_record, page_at, redirect
+from app.at_once import at_once
 from app.deps import Past, Reader, ReadSession
 from app.errors import InvalidCursorError, InvalidRequestError, NotFoundError
 from app.problems import problem_responses
@@ -23,6 +24,7 @@ router = APIRouter(prefix="/documents", tags=["documents"])
     response_model=DocumentList,
     responses=problem_responses(InvalidCursorError, InvalidRequestError),
 )
+@at_once
 def read_documents(
     request: Request,
     session: ReadSession,
@@ -40,6 +42,7 @@ def read_documents(
         **problem_responses(NotFoundError, InvalidRequestError),
     },
 )
+@at_once
 def read_document(
     request: Request,
     past: Past,
@@ -63,6 +66,7 @@ def read_document(
     response_model=RevisionList,
     responses=problem_responses(InvalidCursorError, NotFoundError, InvalidRequestError),
 )
+@at_once
 def read_document_revisions(
     request: Request,
     session: ReadSession,

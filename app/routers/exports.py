@@ -31,7 +31,7 @@ EXPORTED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Successful Response",
         "content": {
-            kinds[0]: {"schema": {"type": "string"}}
+            kinds[0]: {"schema": {"type": "object" if format_ is Format.jsonld else "string"}}
             for format_, kinds in MEDIA_TYPES.items()
             if format_ is not Format.json
         },

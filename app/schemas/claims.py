@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.schemas.base import Out
 from app.schemas.conflicts import ConflictBrief
@@ -196,6 +196,24 @@ class ClaimsMeta(Meta):
 
 
 class ClaimList(ListOut[ClaimOut]):
+    meta: ClaimsMeta
+    facets: dict[str, Facet] | None
+    included: IncludedConflicts
+
+
+def _is_partial(schema: dict[str, Any]) -> None:
+    schema["required"] = ["id"]
+
+
+class ClaimPart(ClaimOut):
+    """The parts of a claim that `fields` names, and its id."""
+
+    model_config = ConfigDict(json_schema_extra=_is_partial)
+
+
+class ClaimPartList(ListOut[ClaimPart]):
+    """With `fields`: claims with these parts only."""
+
     meta: ClaimsMeta
     facets: dict[str, Facet] | None
     included: IncludedConflicts

@@ -155,8 +155,7 @@ class CitationSeed(In):
 
     @model_validator(mode="after")
     def _points_somewhere(self) -> Self:
-        span = (self.start, self.end, self.quote)
-        if any(part is None for part in span) and any(part is not None for part in span):
+        if len({self.start is None, self.end is None, self.quote is None}) > 1:
             raise ValueError("start, end and quote stand together")
         if self.quote is None:
             if self.locator is None:
@@ -186,7 +185,7 @@ class ClaimContent(In):
 
     @model_validator(mode="after")
     def _has_one_value(self) -> Self:
-        if sum(value is not None for value in (self.concept, self.quantity, self.words)) != 1:
+        if len([one for one in (self.concept, self.quantity, self.words) if one is not None]) != 1:
             raise ValueError("exactly one of concept, quantity and words is needed")
         return self
 

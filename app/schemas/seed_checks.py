@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from app.errors import MalformedRequestError, SeedError
 from app.schemas.seed import CitationSeed, ClaimContent, DocumentContent, PassageSeed, Seed
 from app.schemas.strict_json import read_json
-from app.vocabulary import Policy, Vocabulary
+from app.vocabulary import Policy, ScopePart, Vocabulary
 
 MAX_ERRORS = 20
 
@@ -161,14 +161,18 @@ def value_faults(pointer: str, claim: ClaimContent, vocabulary: Vocabulary) -> I
         yield Fault(f"{pointer}/words", "only an open question is answered by words")
 
 
+_SCOPE_PARTS = tuple(part.value for part in ScopePart)
+
+
 def claim_concept_faults(pointer: str, claim: ClaimContent, concepts: set[str]) -> Iterator[Fault]:
-    named = {"concept": claim.concept, "subject": claim.subject}
-    scope = claim.scope.model_dump(exclude={"age_low", "age_high"})
-    named |= {f"scope/{part}": key for part, key in scope.items()}
-    for place, key in named.items():
+    scope = claim.scope
+    named = [("concept", claim.concept), ("subject", claim.subject)]
+    if scope.model_fields_set:
+        named += [(f"scope/{part}", getattr(scope, part)) for part in _SCOPE_PARTS]
+    for place, key in named:
         if key is not None and key not in concepts:
             yield Fault(f"{pointer}/{place}", f"there is no concept {key}")
-    low, high = claim.scope.age_low, claim.scope.age_high
+    low, high = scope.age_low, scope.age_high
     if low is not None and high is not None and low > high:
         yield Fault(f"{pointer}/scope/age_low", "age_low is above age_high")
 
@@ -179,12 +183,13 @@ def citation_faults(
     passages: Mapping[str, Span],
 ) -> Iterator[Fault]:
     for number, citation in enumerate(claim.citations):
-        place = f"{pointer}/citations/{number}"
         passage = passages.get(citation.passage)
         if passage is None:
-            yield Fault(f"{place}/passage", f"there is no passage {citation.passage}")
+            place = f"{pointer}/citations/{number}/passage"
+            yield Fault(place, f"there is no passage {citation.passage}")
         elif not _lies_within(citation, passage):
-            yield Fault(f"{place}/start", f"the quote lies outside of {citation.passage}")
+            place = f"{pointer}/citations/{number}/start"
+            yield Fault(place, f"the quote lies outside of {citation.passage}")
     yield from repeated_citations(pointer, claim)
 
 

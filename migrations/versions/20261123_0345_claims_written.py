@@ -66,6 +66,15 @@ TRIGGERS = {
         "SELECT claim_id FROM citations WHERE passage_id = NEW.id",
     ),
 }
+# On SQLite what ``REPLACE`` throws out, of which no other trigger tells: table, and the claims.
+REPLACED = {
+    "claim": ("claims", "NEW.id"),
+    "citation": ("citations", "SELECT claim_id FROM citations WHERE id = NEW.id"),
+    "concept": ("concepts", NAMED_BY),
+    "condition": ("conditions", "SELECT id FROM claims WHERE condition_id = NEW.id"),
+    "document": ("documents", CITED),
+    "passage": ("passages", "SELECT claim_id FROM citations WHERE passage_id = NEW.id"),
+}
 FORGET = "UPDATE written_claims SET body = NULL WHERE body IS NOT NULL AND claim_id IN ({claims});"
 FUNCTION = """
 CREATE FUNCTION written_claims_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -119,6 +128,12 @@ def upgrade() -> None:
             "CREATE TRIGGER written_claims_gone AFTER DELETE ON claims FOR EACH ROW"
             " BEGIN DELETE FROM written_claims WHERE claim_id = OLD.id; END",
         )
+        for name, (table, claims) in REPLACED.items():
+            op.execute(
+                f"CREATE TRIGGER written_claims_{name}_replaced BEFORE INSERT ON {table}"
+                f" FOR EACH ROW WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"
+                f" BEGIN {FORGET.format(claims=claims)} END",
+            )
 
 
 def downgrade() -> None:
@@ -130,6 +145,7 @@ def downgrade() -> None:
         else:
             op.execute(f"DROP TRIGGER written_claims_{name}")
     if not is_postgresql:
-        op.execute("DROP TRIGGER written_claims_gone")
+        for name in ("gone", *(f"{name}_replaced" for name in REPLACED)):
+            op.execute(f"DROP TRIGGER written_claims_{name}")
     op.drop_index("ix_written_claims_forgotten", table_name="written_claims")
     op.drop_table("written_claims")

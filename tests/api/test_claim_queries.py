@@ -168,6 +168,19 @@ def test_only_the_parts_asked_for_and_always_the_id(milia: TestClient) -> None:
     assert some["included"] == every["included"]
 
 
+@pytest.mark.parametrize("name", ["as_of", "cursor", "filter", "q", "sort"])
+@pytest.mark.parametrize("words", ["milia", None])
+def test_null_in_a_body_is_as_if_it_were_not_there(
+    milia: TestClient, name: str, words: str | None
+) -> None:
+    asked = {"limit": 3} if words is None else {"limit": 3, "q": words}
+
+    answer = milia.post("/claims/search", json={name: None} | asked)
+
+    assert answer.json() == milia.post("/claims/search", json=asked).json()
+    assert answer.status_code == 200
+
+
 def test_every_part_of_a_claim_can_be_asked_for(milia: TestClient) -> None:
     row = milia.get("/claims?limit=1").json()["data"][0]
 

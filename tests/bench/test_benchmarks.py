@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bench import while_others_edit
 from bench.generator import CLAIMS_OF_A_CONDITION, lines
 from bench.measuring import PeersMissingError, Plan, Row
 from bench.run import GOALS, line_of, measure_goal, table_lines
+from bench.while_others_edit import SIDES
 
 CLAIMS = 200
 
@@ -33,6 +35,10 @@ def test_a_goal_is_measured(goal: str, plan: Plan) -> None:
     sys.stdout.write("\n".join([*map(line_of, rows), ""]))
     assert rows
     assert all(row.goal == goal.upper() and row.sides for row in rows)
+
+
+def test_reads_beside_edits_are_measured(plan: Plan) -> None:
+    assert len(while_others_edit.measure(plan, plan.smallest, edits=10)) == 1 + len(SIDES)
 
 
 def test_the_same_size_gives_the_same_lines() -> None:

@@ -4,6 +4,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.db import Sessions
+from app.policy import Role
+from tests.accounts import signed_in
+from tests.api.curation import body_of, patched, published
 from tests.api.operations import LISTS, Operation, named
 from tests.factories import make_claim, make_concept
 
@@ -65,6 +68,23 @@ def test_more_claims_take_no_more_statements(
             make_claim(session, subject=concept, passages=["p1", "p2", "p3"])
 
     assert statements_for(milia, statements, address) == before <= 20
+
+
+def test_an_edit_takes_as_many_statements_however_many_claims_stand_beside(
+    milia: TestClient, milia_sessions: Sessions, statements: list[str]
+) -> None:
+    curator = signed_in(milia, milia_sessions, Role.curator)
+    claim = published(curator, body_of("mild soap"))
+    statements.clear()
+    changed = patched(curator, claim, statement="One soap.", scope={"age_low": 1})
+    few = len(statements)
+    for words in ("hard soap", "soft soap", "no soap"):
+        published(curator, body_of(words))
+    statements.clear()
+
+    patched(curator, changed, statement="Another soap.", scope={"age_low": 2})
+
+    assert len(statements) <= few <= 34
 
 
 def test_one_claim_takes_as_many_statements_in_a_conflict_as_in_none(

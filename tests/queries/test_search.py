@@ -16,7 +16,9 @@ from app.commands.search import index_claims
 from app.db import Sessions, make_engine, make_sessions
 from app.models import Claim, Concept, ConceptSynonym
 from app.queries.check import check_base
-from app.queries.search import FTS5, TSVECTORS, index_faults, is_postgresql
+from app.queries.records import claim_records
+from app.queries.search import FTS5, TSVECTORS, claim_texts, is_postgresql, texts_of_record
+from app.queries.search_check import index_faults
 from app.search_text import (
     MAX_POSITIONS,
     ClaimTexts,
@@ -410,6 +412,15 @@ def test_the_longest_query_is_answered(milia: TestClient, letter: str) -> None:
 
 def test_the_seed_is_indexed(milia_session: Session) -> None:
     assert index_faults(milia_session) == []
+
+
+def test_a_record_is_found_by_what_its_rows_say(milia_session: Session) -> None:
+    ids = milia_session.scalars(select(Claim.id)).all()
+    records = claim_records(milia_session, ids)
+
+    found = {id_: texts_of_record(milia_session, records[id_]) for id_ in ids}
+
+    assert found == claim_texts(milia_session, ids)
 
 
 def test_check_names_a_claim_whose_words_are_not_in_the_index(milia_session: Session) -> None:

@@ -5,21 +5,23 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import String, cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from app.commands import changes
-from app.commands.written import forgotten_claims
+from app.commands.changes import ChangeDraft, finish_change, note_event
+from app.commands.written import forgotten_claims, written_record
 from app.db import Sessions, make_engine, make_sessions
 from app.models import Citation, Claim, Concept, Condition, Document, Passage, WrittenClaim
 from app.policy import Role
+from app.queries.records import claim_records
 from app.queries.written import written_faults
 from app.startup import prepare
 from app.vocabulary import Polarity, ScopePart, Verification
 from tests.accounts import signed_in
 from tests.api.curation import REASON, body_of, patched, published, tag
 from tests.conftest import SEED_FILE
-from tests.databases import alembic, new_database, unwritten
+from tests.databases import SERVER, alembic, new_database, seeded_database, unwritten
 
 PLACES = (
     "/conditions/milia",
@@ -113,6 +115,66 @@ def test_a_change_by_another_program_is_answered_at_once(
     with milia_sessions.write.begin() as session:
         session.execute(delete(WrittenClaim))
     assert milia.get("/conditions/milia").json()["claims"] == after != before
+
+
+# Table, and the column that a program gives another value by replacing whole rows.
+REPLACED = {
+    Claim: Claim.statement,
+    Citation: Citation.hedge,
+    Concept: Concept.label,
+    Condition: Condition.name,
+    Document: Document.key,
+    Passage: Passage.heading,
+}
+
+
+@pytest.mark.skipif(SERVER is not None, reason="PostgreSQL has no REPLACE")
+@pytest.mark.parametrize("model", REPLACED, ids=lambda model: model.__tablename__)
+def test_rows_that_another_program_replaces_are_answered_at_once(
+    tmp_path: Path, model: Any
+) -> None:
+    engine = make_engine(seeded_database("replaced", tmp_path))
+    table, changed = model.__table__, REPLACED[model].key
+    new = [
+        literal(f"changed {column.name}") + cast(table.c.id, String)
+        if column.name == changed
+        else column
+        for column in table.c
+    ]
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        # As many programs have it, and not inside of a transaction.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.execute(
+            insert(table).prefix_with("OR REPLACE").from_select(list(table.c), select(*new)),
+        )
+        connection.commit()
+
+    with make_sessions(engine).read() as session:
+        assert list(written_faults(session)) == []
+        written = session.scalar(select(func.count()).where(WrittenClaim.body.is_not(None)))
+        claims = session.scalar(select(func.count()).select_from(Claim))
+        assert written is not None
+        assert claims is not None
+        assert written < claims
+    engine.dispose()
+
+
+@pytest.mark.skipif(SERVER is not None, reason="PostgreSQL has no REPLACE")
+def test_a_citation_that_is_replaced_by_one_of_another_claim_is_gone_at_once(
+    milia_sessions: Sessions,
+) -> None:
+    table: Any = Citation.__table__
+    with milia_sessions.write() as session:
+        row = session.execute(select(table).order_by(table.c.id).limit(1)).mappings().one()
+        other = session.scalar(select(Claim.id).where(Claim.id != row["claim_id"]).limit(1))
+        moved = {**row, "claim_id": other, "position": 90}
+        session.execute(insert(table).prefix_with("OR REPLACE"), [moved])
+
+        assert forgotten(session) == len({row["claim_id"], other})
+        assert list(written_faults(session)) == []
+        session.rollback()
 
 
 def test_citations_that_come_go_and_move_are_answered_at_once(milia_sessions: Sessions) -> None:
@@ -220,6 +282,41 @@ def test_a_change_writes_its_claims_and_what_was_forgotten(
         assert forgotten(session) == 0
         assert unwritten(session) == 0
         assert list(written_faults(session)) == []
+
+
+def test_what_a_change_alters_behind_a_snapshot_is_written_anew_at_its_end(
+    milia_sessions: Sessions,
+) -> None:
+    with milia_sessions.write() as session:
+        row = session.scalars(select(Claim).order_by(Claim.id).limit(1)).one()
+        row.version += 1
+        draft = ChangeDraft("person", "a tester", "claim.changed", "For a test.")
+        note_event(session, draft, "claim", row, "updated")
+        assert forgotten(session) == 0
+        row.statement = "Something else is said."
+        session.flush()
+        assert forgotten(session) == 1
+
+        finish_change(session, draft)
+
+        assert forgotten(session) == 0
+        assert list(written_faults(session)) == []
+        session.rollback()
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_the_record_of_an_edit_is_what_the_rows_say(
+    milia_sessions: Sessions, *, is_forgotten: bool
+) -> None:
+    with milia_sessions.write() as session:
+        ids = session.scalars(select(Claim.id)).all()
+        if is_forgotten:
+            session.execute(update(WrittenClaim).values(body=None))
+
+        found = {id_: written_record(session, id_) for id_ in ids}
+
+        assert found == claim_records(session, ids)
+        session.rollback()
 
 
 def test_what_is_too_much_for_one_change_is_written_by_the_next(

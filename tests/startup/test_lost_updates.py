@@ -1,15 +1,18 @@
 """The small form of the harness of many editors, and of its planted fault."""
 
+from tests.databases import SERVER
 from tests.torture.lost_updates import run
+
+ATTEMPTS = 500 if SERVER is None else 200
 
 
 def test_every_acknowledged_edit_is_there_once_and_no_refused_one() -> None:
-    outcome = run(100)
+    outcome = run(ATTEMPTS)
 
     assert outcome.anomalies == []
     assert outcome.counts["acknowledged"] > 0
     assert outcome.counts["refused"] > 0
-    assert len(outcome.attempts) == 100
+    assert len(outcome.attempts) == ATTEMPTS
 
 
 def test_a_version_compared_before_the_write_is_found_out() -> None:

@@ -14,11 +14,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, update
 from starlette.types import Message, Receive, Scope, Send
 
+from app.about import NOTE
 from app.config import Settings
 from app.db import make_engine, make_sessions, sqlite_path
+from app.freshness import Stamp
 from app.main import create_app
 from app.middleware.response_cache import ResponseCacheMiddleware
 from app.models import Claim
+from app.queries.stamps import About
 from tests.accounts import bearer, key_of
 from tests.api.curation import body_of, published
 from tests.apps import document
@@ -255,10 +258,14 @@ def test_without_memory_nothing_is_kept(url: str) -> None:
 
 
 class Always:
-    """A base that changes when the test says so."""
+    """A base that changes when the test says so; ``standing`` are conditions that did not."""
+
+    knows_conditions = True
 
     def __init__(self) -> None:
         self.now: int | None = 1
+        self.base = 0
+        self.standing: set[int] = set()
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -266,8 +273,11 @@ class Always:
     def has(self, change: int) -> bool:
         return self.now is not None and change <= self.now
 
-    def stamp(self) -> int | None:
-        return self.now
+    def stamp(self) -> Stamp | None:
+        return None if self.now is None else Stamp(self.base, self.now)
+
+    def stands(self, about: About) -> bool:
+        return about.condition_id in self.standing
 
 
 class Inner:
@@ -278,9 +288,12 @@ class Inner:
         self.size = size
         self.cache_control = cache_control
         self.before: Callable[[], Awaitable[None]] | None = None
+        self.condition: int | None = None  # that the answers are about
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         self.calls += 1
+        if self.condition is not None and NOTE in scope:
+            scope[NOTE](About(self.condition, frozenset()))
         body = str(self.calls).encode().ljust(self.size)
         if self.before is not None:
             await self.before()
@@ -384,6 +397,87 @@ def test_memory_is_bounded_and_the_least_used_goes_first() -> None:
         return [await asked(cache, path) for path in ("/a", "/b")]
 
     assert asyncio.run(run()) == [b"1", b"5"]
+
+
+def test_an_answer_outlives_commits_that_leave_its_condition_as_it_was() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+
+    async def run() -> list[bytes]:
+        found = []
+        for inner.condition in (1, 2, None):
+            found.append(await asked(cache, f"/{inner.condition}"))
+        freshness.now, freshness.standing = 2, {1}
+        return [*found, *[await asked(cache, f"/{one}") for one in (1, 2, None, 1)]]
+
+    assert asyncio.run(run()) == [b"1", b"2", b"3", b"1", b"4", b"5", b"1"]
+
+
+def test_another_base_has_other_conditions() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+    inner.condition, freshness.standing = 1, {1}
+
+    async def run() -> list[bytes]:
+        first = await asked(cache)
+        freshness.base = 1
+        second = await asked(cache)
+        freshness.now = None
+        await asked(cache)
+        freshness.now = 3
+        return [first, second, await asked(cache)]
+
+    assert asyncio.run(run()) == [b"1", b"2", b"4"]
+
+
+def test_what_a_commit_drops_makes_room_at_once() -> None:
+    inner, freshness = Inner(size=200), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=1_000)
+
+    async def run() -> list[bytes]:
+        for path in ("/a", "/b"):
+            await asked(cache, path)
+        inner.condition, freshness.standing = 1, {1}
+        await asked(cache, "/c")
+        freshness.now = 2
+        for path in ("/d", "/e"):
+            await asked(cache, path)
+        return [await asked(cache, path) for path in ("/c", "/d", "/e")]
+
+    assert asyncio.run(run()) == [b"3", b"4", b"5"]
+
+
+def test_what_outlived_a_commit_and_was_not_asked_for_since_goes_first() -> None:
+    inner, freshness = Inner(size=200), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=1_000)
+    inner.condition, freshness.standing = 1, {1}
+
+    async def run() -> list[bytes]:
+        for path in ("/a", "/b", "/c"):
+            await asked(cache, path)
+        freshness.now = 2
+        for path in ("/a", "/d"):
+            await asked(cache, path)
+        return [await asked(cache, path) for path in ("/a", "/c", "/d", "/b")]
+
+    assert asyncio.run(run()) == [b"1", b"3", b"4", b"5"]
+
+
+def test_an_answer_about_a_condition_may_be_kept_though_another_changed_meanwhile() -> None:
+    inner, freshness = Inner(), Always()
+    cache = ResponseCacheMiddleware(inner, freshness=freshness, max_bytes=10_000)
+    inner.condition, freshness.standing = 1, {1}
+
+    async def change() -> None:
+        await asyncio.sleep(0.01)
+        freshness.now = 2
+
+    async def run() -> list[bytes]:
+        inner.before = change
+        made = await asyncio.gather(asked(cache), asked(cache))
+        return [*made, await asked(cache)]
+
+    assert asyncio.run(run()) == [b"1", b"1", b"1"]
 
 
 def test_a_failure_frees_those_who_wait() -> None:

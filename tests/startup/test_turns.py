@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from app.budgets import lift_budget, time_budget
+from app import budgets
+from app.budgets import LosesPatienceError, lift_budget, patience, time_budget
 from app.config import Settings
 from app.db import Sessions, make_engine, make_sessions
 from app.errors import TooExpensiveError
 from app.turns import AT_ONCE, HEAVY_ROUTES, Turns
 from tests.api.operations import OPERATIONS
 from tests.apps import make_app
-from tests.databases import seeded_database
+from tests.databases import SERVER, seeded_database
 
 LONG = {
     "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000)"
@@ -55,6 +56,49 @@ def test_what_is_read_in_parts_has_no_budget(milia_sessions: Sessions) -> None:
         with time_budget(session, 0.001):
             lift_budget(session)
             assert session.scalar(text(SHORT)) == 50_000
+
+
+def test_a_read_for_which_there_is_no_patience_can_be_made_again(milia_sessions: Sessions) -> None:
+    with milia_sessions.read() as session:
+        if session.get_bind().dialect.name != "sqlite":
+            pytest.skip("PostgreSQL is a way of its own, longer than that into a thread")
+        with time_budget(session, 60):
+            with pytest.raises(LosesPatienceError), patience(session, 2):
+                session.execute(text(SHORT))
+            assert session.scalar(text(SHORT)) == 50_000
+            with patience(session, 1_000):
+                assert session.scalar(text(SHORT)) == 50_000
+
+
+@pytest.mark.skipif(SERVER is not None, reason="PostgreSQL is always asked in a thread")
+@pytest.mark.parametrize("is_patient", [True, False])
+def test_light_reads_are_made_at_once_or_else_in_a_thread(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_patient: bool,
+) -> None:
+    if not is_patient:
+        monkeypatch.setattr(budgets, "STEPS", 5)
+    engine = make_engine(seeded_database("at-once", tmp_path))
+    threads: list[int] = []
+    event.listen(engine, "before_cursor_execute", lambda *_: threads.append(threading.get_ident()))
+    with TestClient(make_app(make_sessions(engine))) as client:
+        assert client.portal is not None
+        loop = client.portal.call(threading.get_ident)
+        [claim] = client.get("/claims?conflict=true&limit=1").json()["data"]
+        light = ["/claims?limit=100", f"/claims/{claim['id']}", "/documents", "/concepts"]
+        light.append(f"/conflicts/{claim['conflicts'][0]['id']}")
+        for path in light:
+            threads.clear()
+
+            assert client.get(path).status_code == 200
+            assert (set(threads) == {loop}) is is_patient, path
+        threads.clear()
+        client.get("/claims?facet=type")
+
+        assert set(threads) > {loop}, "the session begins where the request arrives"
+    engine.dispose()
 
 
 def test_a_request_that_is_too_expensive_is_told_so(milia: TestClient) -> None:

@@ -2,9 +2,10 @@
 
 ``python -m tests.torture.failover [--rounds 20] [--planted lagging|deaf]``: two servers of our own,
 of which one follows the other and is waited for by each commit (``synchronous_standby_names``),
-with ``fsync``. The services know both by one URL and are not started anew. In every other round
-the primary is killed at once; in the others it stands still, the standby is promoted, and it is
-killed then. What is left of it becomes the next standby.
+with ``fsync``. The services know both by one URL and are not started anew. By turns the primary is
+killed before the standby is promoted; stands still until then; or is only cut off from the standby
+and lives on for some seconds, so that there are two, before it is killed. What is left of it
+becomes the next standby.
 
 Everything acknowledged has to be there, nothing in part, and all answers are right or 503 with
 ``Retry-After``. Afterwards both services answer from memory again, and what was written is shown
@@ -47,6 +48,8 @@ PLANTED = {"lagging": None, "deaf": "create_stale_app"}
 CLAIM = "CLM1"
 SHOWING = (f"/claims/{CLAIM}", "/claims?limit=100", "/conditions/milia")
 LONGEST_LIFE = 1  # seconds between writes that were acknowledged and the death
+BOTH_SECONDS = 3  # that a primary lives beside the one that was promoted
+WAYS = ("killed", "hung", "cut off")
 EDITS = 6  # that are looked for after each failover
 # What a killed server leaves in shared memory lies in its folder, and goes with it.
 IN_FOLDER = "dynamic_shared_memory_type=mmap"
@@ -150,7 +153,7 @@ def _try(cluster: Cluster, outcome: Outcome, rounds: int, planted: str | None) -
             ]
             if planted == "lagging":
                 cluster.fall_behind()
-            _fail_over(cluster, at_work, outcome, is_killed_first=number % 2 == 0)
+            _fail_over(cluster, at_work, outcome, WAYS[number % len(WAYS)])
             made += [attempt for each in at_work for attempt in each.made]
             Look(servers, key, outcome).look(number)
             cluster.swap()
@@ -161,13 +164,7 @@ def _try(cluster: Cluster, outcome: Outcome, rounds: int, planted: str | None) -
     outcome.writes.update(attempt.outcome for attempt in made)
 
 
-def _fail_over(
-    cluster: Cluster,
-    at_work: list[Clients],
-    outcome: Outcome,
-    *,
-    is_killed_first: bool,
-) -> None:
+def _fail_over(cluster: Cluster, at_work: list[Clients], outcome: Outcome, way: str) -> None:
     with ExitStack() as stack:
         for each in at_work:
             stack.enter_context(each.at_work())
@@ -175,16 +172,21 @@ def _fail_over(
             each.wait_for_progress()
         time.sleep(random.uniform(0, LONGEST_LIFE))  # dies whenever it likes
         died_at = time.monotonic()
-        if is_killed_first:
+        if way == "killed":
             cluster.primary.kill()
             for each in at_work:
                 each.wait_for_a_refusal()
             cluster.promote()
-        else:
+        elif way == "hung":
             with cluster.primary.standing_still():
                 cluster.promote()
                 cluster.primary.kill()
-        outcome.done["killed" if is_killed_first else "hung"] += 1
+        else:
+            cluster.promote()
+            time.sleep(BOTH_SECONDS)  # the services still write to the old one
+            died_at = time.monotonic()
+            cluster.primary.kill()
+        outcome.done[way] += 1
         for each in at_work:
             each.wait_for_progress()
             outcome.gaps.append(time.monotonic() - died_at)
@@ -262,7 +264,8 @@ def main() -> int:
     outcome = run(given.rounds, planted=given.planted)
     print(
         f"postgresql: {outcome.done['killed']} primaries killed, {outcome.done['hung']} hung and "
-        f"then killed, under {2 * EDITORS} editors, 2 importers and {2 * READERS} readers of 2 "
+        f"then killed, {outcome.done['cut off']} cut off and killed {BOTH_SECONDS} s after "
+        f"the promotion, under {2 * EDITORS} editors, 2 importers and {2 * READERS} readers of 2 "
         f"services in {outcome.seconds:.0f} s: reads {dict(outcome.reads)}, writes "
         f"{dict(outcome.writes)}; from the death until a write was acknowledged "
         f"{statistics.median(outcome.gaps):.1f} s (median), {max(outcome.gaps):.1f} s at most; "

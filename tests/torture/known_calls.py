@@ -26,6 +26,20 @@ OF_THE_SMALL_BASE = {"key": "gene"}
 LISTS = {"claim_id": "/claims", "conflict_id": "/conflicts", "document_id": "/documents"}
 
 
+# Query and body of calls whose answers are of another kind than that of the known one.
+OTHER_KINDS: dict[str, list[tuple[Record, Record]]] = {
+    "read_claims": [({"fields": ["statement", "citations"]}, {}), ({"group_by": "type"}, {})],
+    "search_claims": [
+        ({}, {"fields": ["id"], "facet": ["type"]}),
+        ({}, {"group_by": ["type"]}),
+        ({}, {"sort": None, "q": None, "cursor": None, "filter": None, "as_of": None}),
+        ({}, {"q": "pain", "sort": None, "filter": {"not": None, "conflict": None}}),
+    ],
+    "export_claims": [({"format": kind}, {}) for kind in ("csv", "jsonl", "jsonld", "md")],
+    "read_condition": [({"format": kind}, {}) for kind in ("csv", "jsonl", "jsonld", "md")],
+}
+
+
 class Known(NamedTuple):
     """A call that succeeds; ``body`` may be empty, or bytes; ``role`` is who has to make it."""
 

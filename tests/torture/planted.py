@@ -22,7 +22,7 @@ from app import replicas, writes
 from app.commands.versions import stale
 from app.config import get_settings
 from app.db import make_engine, make_sessions
-from app.freshness import PostgresqlFreshness, SqliteFreshness
+from app.freshness import PostgresqlFreshness, SqliteFreshness, Stamp
 from app.main import create_app as create_sound_app
 from app.models import Claim
 from app.replicas import Replica
@@ -64,7 +64,7 @@ def create_app() -> FastAPI:
 def create_stale_app() -> FastAPI:
     """With another fault: the cache never asks whether the base changed."""
     for kind in (SqliteFreshness, PostgresqlFreshness):
-        setattr(kind, "stamp", lambda _: 1)  # noqa: B010 - a fault, and mypy would say so
+        setattr(kind, "stamp", lambda _: Stamp(0, 1))  # noqa: B010 - a fault, and mypy would say so
     return create_sound_app()
 
 

@@ -42,7 +42,7 @@ from tests.api.sources import Desk, desk_at
 from tests.apps import document
 from tests.conftest import rolled_back
 from tests.databases import SERVER, migrated_engine, new_database
-from tests.torture.known_calls import known_call
+from tests.torture.known_calls import OTHER_KINDS, known_call
 from tests.torture.planted import undocumented_removals
 
 CHECKS = [
@@ -170,21 +170,21 @@ class Trial:
         self._known = known_call(desk, operation)
 
     def run(self, cases: int, number: int) -> None:
-        known = self._made.Case(
-            path_parameters=dict(self._known.path),
-            query=dict(self._known.query),
-            headers=dict(self._known.headers),
-            **self._known_body(),
-        )
-        self._send(known, self._known.role)
+        self._send(self._case(self._known.query, self._known.body), self._known.role)
+        for query, body in OTHER_KINDS.get(self._name, ()):
+            self._send(self._case(query, body), self._known.role)
         if cases > 1:
             self._generate(cases - 1, number)
 
-    def _known_body(self) -> dict[str, Any]:
-        if not self._known.body:
-            return {}
+    def _case(self, query: dict[str, Any], body: Any) -> Case[Any]:
         kind = self._known.headers.get("Content-Type", "application/json")
-        return {"body": self._known.body, "media_type": kind}
+        case: Case[Any] = self._made.Case(
+            path_parameters=dict(self._known.path),
+            query=dict(query),
+            headers=dict(self._known.headers),
+            **({"body": body, "media_type": kind} if body else {}),
+        )
+        return case
 
     def _generate(self, cases: int, number: int) -> None:
         luck = random.Random(f"{self._name} {number}")

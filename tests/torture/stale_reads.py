@@ -2,9 +2,12 @@
 
 ``python -m tests.torture.stale_reads [--edits 2000] [--planted]``: two services on one base. Each
 edit gives a claim a token, or withdraws or restores it; then both are asked for the claim, the
-list, a search, a count, an export and the page of the condition. On PostgreSQL the notice of a
-commit takes its way: there the time is measured until the other process shows it, and what the
-writer's own process shows must be current at once.
+list, a search, a count, an export and the page of the condition. Each third edit is of another
+condition, whose page is asked for too: what is about the first one may be answered from memory.
+On PostgreSQL the notice of a commit takes its way: there the time is measured until the other
+process shows it, and what the writer's own process shows must be current at once. Planted is a
+cache that never asks (``--planted``), or a base without the triggers that note changes of claims
+(``--planted unnoted``, on SQLite).
 """
 
 import argparse
@@ -18,10 +21,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.db import make_engine, make_sessions
 from app.models import Claim
+from app.policy import Role
 from app.startup import prepare
 from tests.accounts import bearer, key_of
 from tests.conftest import SEED_FILE
@@ -30,7 +34,15 @@ from tests.startup.servers import PATIENCE
 from tests.torture.services import served
 
 CLAIMS = len(json.loads(SEED_FILE.read_text())["claims"])
+OTHER = "rosacea"
+FAULTS = ("unasked", "unnoted")
+UNNOTED = ("condition_stamps_claim_changed", "condition_stamps_written")
 LONGEST_SECONDS = 3.0  # that another process may be behind on PostgreSQL
+
+
+EDITED, BESIDE = "Edited with", "Beside it"
+PASSAGE = "milia-syndrome/p1"
+Shows = Callable[[httpx.Client, str | None], bool]
 
 
 @dataclass
@@ -41,17 +53,19 @@ class Outcome:
     delays: list[float] = field(default_factory=list)
 
 
-def run(edits: int, *, planted: bool = False) -> Outcome:
+def run(edits: int, *, planted: str | None = None) -> Outcome:
     outcome = Outcome()
-    factory = "create_stale_app" if planted else None
+    factory = "create_stale_app" if planted == "unasked" else None
     with tempfile.TemporaryDirectory() as folder:
         url = new_database("stale", Path(folder))
         prepare(url, SEED_FILE)
         engine = make_engine(url)
         sessions = make_sessions(engine)
-        headers = bearer(key_of(sessions))
-        with sessions.read() as session:
+        headers = bearer(key_of(sessions, Role.admin))
+        with sessions.write.begin() as session:
             claim = session.scalars(select(Claim.id).order_by(Claim.id).limit(1)).one()
+            for trigger in UNNOTED if planted == "unnoted" else ():
+                session.execute(text(f"DROP TRIGGER {trigger}"))
         engine.dispose()
         with (
             served(url, planted=factory) as one,
@@ -59,13 +73,44 @@ def run(edits: int, *, planted: bool = False) -> Outcome:
             httpx.Client(base_url=one.base, timeout=PATIENCE) as first,
             httpx.Client(base_url=other.base, timeout=PATIENCE) as second,
         ):
+            beside = _add_beside(first, headers)
+            milia, of_other, is_public = None, None, True
             for number in range(edits):
                 writer, reader = (first, second) if number % 2 else (second, first)
-                done = edit(writer, headers, f"CLM{claim}", number)
+                if number % 3 == 2:
+                    of_other = edit(writer, headers, beside, number, BESIDE).token
+                    is_public = of_other is not None
+                else:
+                    milia = edit(writer, headers, f"CLM{claim}", number).token
                 outcome.edits += 1
-                _look(writer, done.token, outcome, is_own=True)
-                _look(reader, done.token, outcome, is_own=SERVER is None)
+                reads = reads_of(CLAIMS + is_public)
+                for client, is_own in ((writer, True), (reader, SERVER is None)):
+                    _look(client, milia, outcome, reads, is_own=is_own)
+                    if number > 1:
+                        _look(client, of_other, outcome, READS_BESIDE, is_own=is_own)
     return outcome
+
+
+def _add_beside(client: httpx.Client, headers: dict[str, str]) -> str:
+    """The id of a published claim about another condition."""
+    reason = {"reason": "To be edited."}
+    made = {"slug": OTHER, "name": "Rosacea", **reason}
+    client.post("/conditions", json=made, headers=headers).raise_for_status()
+    citation = {"passage": PASSAGE, "locator": "anywhere"}
+    body = {
+        "condition": OTHER,
+        "question": "recommendation.advice",
+        "statement": "Shade is advised.",
+        "words": "shade",
+        "citations": [citation],
+        **reason,
+    }
+    record = client.post("/claims", json=body, headers=headers).raise_for_status().json()
+    for step in ("submit", "publish"):
+        tag = {"If-Match": f'"{record["id"]}.{record["version"]}"'}
+        address = f"/claims/{record['id']}/{step}"
+        record = client.post(address, json=reason, headers=headers | tag).raise_for_status().json()
+    return str(record["id"])
 
 
 class Edited(NamedTuple):
@@ -75,7 +120,9 @@ class Edited(NamedTuple):
     change: int
 
 
-def edit(client: httpx.Client, headers: dict[str, str], claim: str, number: int) -> Edited:
+def edit(
+    client: httpx.Client, headers: dict[str, str], claim: str, number: int, words: str = EDITED
+) -> Edited:
     """Change the claim."""
     record = client.get(f"/claims/{claim}", headers=headers).json()
     tag = {"If-Match": f'"{claim}.{record["version"]}"'}
@@ -86,7 +133,7 @@ def edit(client: httpx.Client, headers: dict[str, str], claim: str, number: int)
     elif number % 7 == 6:
         step, body = "retract", {"reason": "Away for a while."}
     else:
-        step, body = "", {"statement": f"Edited with {token}.", "reason": "Another word."}
+        step, body = "", {"statement": f"{words} {token}.", "reason": "Another word."}
     if step:
         answer = client.post(f"/claims/{claim}/{step}", json=body, headers=headers | tag)
     else:
@@ -96,9 +143,16 @@ def edit(client: httpx.Client, headers: dict[str, str], claim: str, number: int)
     return Edited(None if step == "retract" else token, change)
 
 
-def _look(client: httpx.Client, expected: str | None, outcome: Outcome, *, is_own: bool) -> None:
+def _look(
+    client: httpx.Client,
+    expected: str | None,
+    outcome: Outcome,
+    reads: Sequence[tuple[str, Shows]],
+    *,
+    is_own: bool,
+) -> None:
     begun = time.monotonic()
-    for name, shows in READS:
+    for name, shows in reads:
         outcome.reads += 1
         while not shows(client, expected):
             late = time.monotonic() - begun
@@ -110,19 +164,19 @@ def _look(client: httpx.Client, expected: str | None, outcome: Outcome, *, is_ow
         outcome.delays.append(time.monotonic() - begun)
 
 
-def _listed(client: httpx.Client, path: str, expected: str | None) -> bool:
+def _listed(client: httpx.Client, path: str, expected: str | None, words: str = EDITED) -> bool:
     """Whether what is at the path has the claim with its token, or not at all."""
-    text = client.get(path).text
+    body = client.get(path).text
     if expected is None:
-        return "Edited with token" not in text
-    return f"Edited with {expected}." in text
+        return f"{words} token" not in body
+    return f"{words} {expected}." in body
 
 
 def _one(client: httpx.Client, expected: str | None) -> bool:
     answer = client.get("/claims/CLM1")
     if expected is None:
         return answer.status_code == httpx.codes.GONE
-    return f"Edited with {expected}." in answer.text
+    return f"{EDITED} {expected}." in answer.text
 
 
 def _found(client: httpx.Client, expected: str | None) -> bool:
@@ -130,25 +184,32 @@ def _found(client: httpx.Client, expected: str | None) -> bool:
     return [row["id"] for row in rows] == ([] if expected is None else ["CLM1"])
 
 
-def _counted(client: httpx.Client, expected: str | None) -> bool:
+def _counted(client: httpx.Client, expected: str | None, claims: int) -> bool:
     answer: dict[str, Any] = client.get("/claims?limit=1&facet=type").json()
     total: int = answer["meta"]["total"]
     listed = sum(value["count"] for value in answer["facets"]["type"]["values"])
-    return total == listed and total == CLAIMS - int(expected is None)
+    return total == listed and total == claims - int(expected is None)
 
 
-READS: list[tuple[str, Callable[[httpx.Client, str | None], bool]]] = [
-    ("the claim", _one),
-    ("the list", lambda client, expected: _listed(client, "/claims", expected)),
-    ("the search", _found),
-    ("the count", _counted),
+def reads_of(claims: int) -> list[tuple[str, Shows]]:
+    """What is read of a base with so many claims."""
+    export = "/claims/export?format=jsonl&question=definition.kind"
+    return [
+        ("the claim", _one),
+        ("the list", lambda client, expected: _listed(client, "/claims", expected)),
+        ("the search", _found),
+        ("the count", lambda client, expected: _counted(client, expected, claims)),
+        ("the export", lambda client, expected: _listed(client, export, expected)),
+        ("the page", lambda client, expected: _listed(client, "/conditions/milia", expected)),
+    ]
+
+
+READS = reads_of(CLAIMS)
+READS_BESIDE: list[tuple[str, Shows]] = [
     (
-        "the export",
-        lambda client, expected: _listed(
-            client, "/claims/export?format=jsonl&question=definition.kind", expected
-        ),
+        "the page of the other condition",
+        lambda client, expected: _listed(client, f"/conditions/{OTHER}", expected, BESIDE),
     ),
-    ("the page", lambda client, expected: _listed(client, "/conditions/milia", expected)),
 ]
 
 
@@ -174,11 +235,13 @@ def told(delays: Sequence[float], stale: Sequence[str]) -> Iterator[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edits", type=int, default=2_000)
-    parser.add_argument("--planted", action="store_true", help="with the fault: has to be found")
+    parser.add_argument(
+        "--planted", nargs="?", const=FAULTS[0], choices=FAULTS, help="a fault that has to be found"
+    )
     given = parser.parse_args()
     outcome = run(given.edits, planted=given.planted)
     print("\n".join(lines(outcome)))
-    return int(bool(outcome.stale) is not given.planted)
+    return int(bool(outcome.stale) is not bool(given.planted))
 
 
 if __name__ == "__main__":

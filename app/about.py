@@ -1,0 +1,83 @@
+"""Which answers are made of one condition alone, so that they survive changes of others.
+
+Whoever answers says so before it returns, and reads how the condition stands in the session that
+it answers from. Nobody asks where nothing would be kept, and then nothing is read.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import Request
+
+from app.identifiers import Prefix, number_of
+from app.queries.names import condition_ids
+from app.queries.past_reading import Reading
+from app.queries.stamps import About, about_claim, about_condition, about_conflict
+
+NOTE = "claimbase.about"  # what the scope of a request calls it
+# What may be asked of one condition without its page being made of anything else.
+OF_PAGE = {"condition", "format"}
+# Fields of claims and citations, without those that names of other records are looked up for.
+OF_LIST = {
+    "type",
+    "question",
+    "polarity",
+    "certainty",
+    "frequency",
+    "exclusivity",
+    "verification",
+    "conflict",
+    "severity",
+    "conflict_kind",
+    "passage_count",
+    "document_count",
+    "created_at",
+    "updated_at",
+}
+SHAPES = {"condition", "format", "sort", "limit", "cursor", "count", "fields"}
+
+
+def note_page(
+    request: Request, reading: Reading, condition_id: int, asked: Mapping[str, Any]
+) -> None:
+    """The page of a condition."""
+    note = _wanted(request, reading)
+    if note is not None and asked.keys() <= OF_PAGE:
+        note(about_condition(reading.session, condition_id))
+
+
+def note_claim(request: Request, reading: Reading, id_: str) -> None:
+    """A claim that is there, with its conflicts."""
+    note = _wanted(request, reading)
+    if note is not None:
+        note(about_claim(reading.session, number_of(Prefix.claim, id_)))
+
+
+def note_conflict(request: Request, reading: Reading, id_: str) -> None:
+    """A conflict that is there."""
+    note = _wanted(request, reading)
+    if note is not None:
+        note(about_conflict(reading.session, number_of(Prefix.conflict, id_)))
+
+
+def note_list(request: Request, reading: Reading, asked: Mapping[str, Any]) -> None:
+    """A list of claims, facets and groups of one condition."""
+    note = _wanted(request, reading)
+    if note is None or not _is_of_one_condition(asked):
+        return
+    [condition_id] = condition_ids(reading.session, "condition", asked["condition"])
+    note(about_condition(reading.session, condition_id))
+
+
+def _wanted(request: Request, reading: Reading) -> Callable[[About], None] | None:
+    note: Callable[[About], None] | None = request.scope.get(NOTE)
+    return note if reading.moment is None else None
+
+
+def _is_of_one_condition(asked: Mapping[str, Any]) -> bool:
+    if len(asked.get("condition") or ()) != 1:
+        return False
+    # A facet ignores its own filter: one of conditions counts all of them.
+    counted = {*(asked.get("facet") or ()), *(asked.get("group_by") or "").split(",")} - {""}
+    others = asked.keys() - SHAPES - {"facet", "group_by"}
+    return counted | {name.partition("__")[0] for name in others} <= OF_LIST

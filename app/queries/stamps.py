@@ -1,0 +1,44 @@
+"""How a condition stands: numbers that change with all that answers about it are made of."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from app.models import Claim, ConditionStamp, Conflict
+from app.models.condition_stamps import EVERYTHING_ELSE
+
+_STAMPS = ConditionStamp.__table__.c
+_OF_CONDITION = select(_STAMPS.condition_id, _STAMPS.stamp).where(
+    _STAMPS.condition_id.in_((EVERYTHING_ELSE, bindparam("condition"))),
+)
+
+
+class About(NamedTuple):
+    """What an answer was made of: one condition, and its stamps of the same snapshot."""
+
+    condition_id: int
+    stamps: frozenset[tuple[int, int]]
+
+    @classmethod
+    def of(cls, condition_id: int, rows: Iterable[tuple[int, int]]) -> "About":
+        """Of the rows of the condition and of everything else; there may be none."""
+        return cls(condition_id, frozenset((row[0], row[1]) for row in rows))
+
+
+def about_condition(session: Session, condition_id: int) -> About:
+    rows = session.execute(_OF_CONDITION, {"condition": condition_id}).all()
+    return About.of(condition_id, [(row[0], row[1]) for row in rows])
+
+
+def about_claim(session: Session, number: int) -> About:
+    """Of one that is there."""
+    found = select(Claim.condition_id).where(Claim.id == number)
+    return about_condition(session, session.scalars(found).one())
+
+
+def about_conflict(session: Session, number: int) -> About:
+    """Of one that is there."""
+    found = select(Conflict.condition_id).where(Conflict.id == number)
+    return about_condition(session, session.scalars(found).one())

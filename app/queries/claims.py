@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
@@ -24,6 +24,12 @@ RETRACTED = ClaimStatus.retracted
 PUBLIC_ONCE = {ClaimStatus.published, RETRACTED}
 # What snapshots of earlier releases have not.
 LATER_FIELDS: Record = {"replaced_by": None, "merged": False}
+
+
+_CLAIM = Claim.__table__.c
+_STANDING = select(_CLAIM.status, _CLAIM.merged, _CLAIM.replaced_by_id).where(
+    _CLAIM.id == bindparam("id"),
+)
 
 
 class Moved(NamedTuple):
@@ -48,9 +54,7 @@ def get_claim(session: Session, text: str, *, signed_in: bool = False) -> OneCla
     WithdrawnError with a tombstone.
     """
     number = _claim_number(text)
-    row = session.execute(
-        select(Claim.status, Claim.merged, Claim.replaced_by_id).where(Claim.id == number),
-    ).first()
+    row = session.execute(_STANDING, {"id": number}).first()
     was_public = row is not None and row.status in PUBLIC_ONCE
     if row is None or not (was_public or signed_in):
         raise NotFoundError("There is no claim of this id.")

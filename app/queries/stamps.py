@@ -27,6 +27,12 @@ class About(NamedTuple):
         return cls(condition_id, frozenset((row[0], row[1]) for row in rows))
 
 
+_OF_CLAIM = select(Claim.__table__.c.condition_id).where(Claim.__table__.c.id == bindparam("id"))
+_OF_CONFLICT = select(Conflict.__table__.c.condition_id).where(
+    Conflict.__table__.c.id == bindparam("id"),
+)
+
+
 def about_condition(session: Session, condition_id: int) -> About:
     rows = session.execute(_OF_CONDITION, {"condition": condition_id}).all()
     return About.of(condition_id, [(row[0], row[1]) for row in rows])
@@ -34,11 +40,9 @@ def about_condition(session: Session, condition_id: int) -> About:
 
 def about_claim(session: Session, number: int) -> About:
     """Of one that is there."""
-    found = select(Claim.condition_id).where(Claim.id == number)
-    return about_condition(session, session.scalars(found).one())
+    return about_condition(session, session.execute(_OF_CLAIM, {"id": number}).scalar_one())
 
 
 def about_conflict(session: Session, number: int) -> About:
     """Of one that is there."""
-    found = select(Conflict.condition_id).where(Conflict.id == number)
-    return about_condition(session, session.scalars(found).one())
+    return about_condition(session, session.execute(_OF_CONFLICT, {"id": number}).scalar_one())

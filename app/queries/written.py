@@ -196,6 +196,8 @@ _BRIEFS = (
 
 def briefs_as_json(session: Session, ids: Collection[int]) -> list[Json]:
     """Conflicts short enough to stand beside every list of claims."""
+    if not ids:
+        return []
     rows = session.execute(_BRIEFS, {"ids": sorted(ids)})
     return [
         json_object(

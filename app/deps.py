@@ -130,12 +130,15 @@ async def _read_session(request: Request, at_least: AtLeast = None) -> AsyncIter
     named = int(as_of) if CHANGE_NUMBER.fullmatch(as_of) else 0
     context = _bounded_reading(request, named, at_least)
     if at_least is None and named == 0 and _begins_at_once(request):
-        with context as session:
+        with context as session, ExitStack() as opened:
             request.state.session_at_hand = session
+            request.state.opened = opened
             yield session
         return
     async with contextmanager_in_threadpool(context) as session:
-        yield session
+        with ExitStack() as opened:
+            request.state.opened = opened
+            yield session
 
 
 def _begins_at_once(request: Request) -> bool:
@@ -213,10 +216,10 @@ async def _past(
     request: Request,
     session: ReadSession,
     vocabulary: CurrentVocabulary,
-) -> AsyncIterator[PastReader]:
-    with ExitStack() as stack:
-        yield PastReader(session, vocabulary, request.app.state.past_bases.open, stack)
+) -> PastReader:
+    opened: ExitStack = request.state.opened
+    return PastReader(session, vocabulary, request.app.state.past_bases.open, opened)
 
 
 # Opens the past where `as_of` asks for it; open, like the read session, while the answer streams.
-Past = Annotated[PastReader, Depends(_past, scope="request")]
+Past = Annotated[PastReader, Depends(_past)]

@@ -259,12 +259,16 @@ def claim_words(texts: ClaimTexts) -> ClaimWords:
 def _all_words(texts: Iterable[str]) -> list[str | None]:
     taken: list[str | None] = []
     for text in texts:
-        if text.isascii():
-            taken += [word[:MAX_LETTERS] for word in _ASCII_WORD.findall(text.lower())]
-        else:
-            taken += [token.word for token in tokens(text)]
+        taken += _words(text)
         taken.append(None)
     return taken
+
+
+def _words(text: str) -> list[str]:
+    """Of its ``tokens``, which take longer where it is not asked where they stand."""
+    if text.isascii():
+        return [word[:MAX_LETTERS] for word in _ASCII_WORD.findall(text.lower())]
+    return [token.word for token in tokens(text)]
 
 
 class _Room:
@@ -316,13 +320,12 @@ def excerpt(query: SearchQuery, text: str) -> Excerpt | None:
 
 def _marks(query: SearchQuery, text: str) -> list[tuple[int, int]]:
     """The places of the wanted terms, in order; those that overlap are one."""
+    words = _words(text)
+    spans = [span for term in query.wanted for span in term.spans(words)]
+    if not spans:
+        return []
     found = tokens(text)
-    words = [token.word for token in found]
-    places = sorted(
-        (found[first].start, found[behind - 1].end)
-        for term in query.wanted
-        for first, behind in term.spans(words)
-    )
+    places = sorted((found[first].start, found[behind - 1].end) for first, behind in spans)
     merged: list[tuple[int, int]] = []
     for start, end in places:
         if merged and start < merged[-1][1]:

@@ -6,7 +6,7 @@ terms first; a database is given their words, quoted, as one bound value.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -35,6 +35,7 @@ from app.search_text import (
     STEM,
     ClaimTexts,
     ClaimWords,
+    Excerpt,
     SearchQuery,
     Term,
     TermKind,
@@ -350,13 +351,17 @@ def with_highlights(
     if query is None:
         return list(claims)
     labels = _labels_of_records(session, claims)
-    return [claim | {"highlights": _highlights(claim, query, labels)} for claim in claims]
+    # Claims have labels and synonyms in common.
+    excerpt_of = cache(partial(excerpt, query))
+    return [claim | {"highlights": _highlights(claim, excerpt_of, labels)} for claim in claims]
 
 
-def _highlights(claim: Record, query: SearchQuery, labels: Mapping[str, list[str]]) -> list[Record]:
+def _highlights(
+    claim: Record, excerpt_of: Callable[[str], Excerpt | None], labels: Mapping[str, list[str]]
+) -> list[Record]:
     found: dict[tuple[str, str], Record] = {}
     for field, words in _texts_shown(claim, labels):
-        marked = excerpt(query, words)
+        marked = excerpt_of(words)
         if marked is not None:
             found.setdefault((field, words), {"field": field, **marked._asdict()})
     return list(found.values())

@@ -357,7 +357,8 @@ def test_a_search_takes_as_many_statements_for_a_hundred_claims_as_for_one(
         search(milia, words, limit=limit)
         counts.append(len(statements))
 
-    assert len(set(counts)) == 1
+    # One more where one of the claims is in a conflict.
+    assert counts[0] <= counts[1] <= counts[2] <= counts[0] + 1
 
 
 # Highlights

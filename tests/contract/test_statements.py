@@ -10,6 +10,9 @@ from tests.api.curation import body_of, patched, published
 from tests.api.operations import LISTS, Operation, named
 from tests.factories import make_claim, make_concept
 
+# Where none of the claims is in a conflict, none is read.
+OF_CONFLICTS = 1
+
 
 def statements_for(client: TestClient, statements: list[str], address: str) -> int:
     statements.clear()
@@ -28,7 +31,7 @@ def test_a_list_takes_as_many_statements_for_a_hundred_rows_as_for_one(
 
     many = statements_for(milia, statements, operation.asked("limit=100"))
 
-    assert many == few <= 12
+    assert few <= many <= few + OF_CONFLICTS <= 12 + OF_CONFLICTS
 
 
 @pytest.mark.parametrize("query", ["conflict=true", "type=cause", "concept=col17a1-mutation"])
@@ -41,15 +44,15 @@ def test_a_filtered_list_takes_as_many_statements_however_long(
 
     many = statements_for(milia, statements, f"/claims?{query}&limit=100")
 
-    assert many == few
+    assert few <= many <= few + OF_CONFLICTS
 
 
 def test_a_later_page_takes_as_many_statements_as_the_first(
     milia: TestClient,
     statements: list[str],
 ) -> None:
-    first = statements_for(milia, statements, "/claims?limit=5")
-    following = milia.get("/claims?limit=5").json()["page"]["next"]
+    first = statements_for(milia, statements, "/claims?limit=5&conflict=true")
+    following = milia.get("/claims?limit=5&conflict=true").json()["page"]["next"]
 
     assert statements_for(milia, statements, following) == first
 
@@ -87,7 +90,7 @@ def test_an_edit_takes_as_many_statements_however_many_claims_stand_beside(
     assert len(statements) <= few <= 34
 
 
-def test_one_claim_takes_as_many_statements_in_a_conflict_as_in_none(
+def test_one_claim_takes_a_statement_more_for_all_its_conflicts(
     milia: TestClient,
     statements: list[str],
 ) -> None:
@@ -98,4 +101,4 @@ def test_one_claim_takes_as_many_statements_in_a_conflict_as_in_none(
 
     flagged, other = (statements_for(milia, statements, f"/claims/{name}") for name in names)
 
-    assert flagged == other <= 10
+    assert flagged == other + OF_CONFLICTS <= 10

@@ -2,6 +2,8 @@
 
 Nobody else is served meanwhile, so that it is for pages of records and single ones only, each
 with patience for a few milliseconds of the database. What takes longer begins again in a thread.
+Where others were answered from memory since the last such read, it goes into a thread, too: they
+are many, and each would wait for it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,7 +30,11 @@ def at_once(read: Callable[..., Response]) -> Callable[..., Awaitable[Response]]
         request: Request = given["request"]
         session: Session | None = getattr(request.state, "session_at_hand", None)
         turns: Turns = request.app.state.turns
-        if session is not None and turns.of(request) is turns.light:
+        if (
+            session is not None
+            and turns.of(request) is turns.light
+            and turns.nobody_waits(request.app.state.metrics.cache.hits)
+        ):
             try:
                 with patience(session, LOOKS):
                     return read(**given)

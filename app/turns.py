@@ -39,6 +39,13 @@ class Turns:
         self.light = CapacityLimiter(light)
         self.heavy = CapacityLimiter(heavy)
         self.writes = CapacityLimiter(writes)
+        self._hits = 0
+
+    def nobody_waits(self, hits: int) -> bool:
+        """Whether nothing was answered from memory since this was asked before, told by how
+        often that was done in all."""
+        before, self._hits = self._hits, hits
+        return hits == before
 
     def of(self, request: Request) -> CapacityLimiter | None:
         path: str = request.scope["route"].path

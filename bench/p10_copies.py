@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
-from app.db import make_engine
-from app.startup import prepare
+from app.commands.written import forgotten_claims, write_claims
+from app.db import make_engine, make_sessions
+from app.startup import WRITTEN_AT_ONCE, prepare
 from bench.bases import SEED, import_file, lines_in_a_file
 
 # Each table with its columns that name a row of a copied table.
@@ -61,8 +62,28 @@ def multiply(engine: Engine, copies: int) -> None:
             print(f"{table}: {time.perf_counter() - begun:.0f} s", flush=True)
         counted = text("UPDATE claim_counts SET number = number * :copies")
         connection.execute(counted, {"copies": copies})
+    _write_out(engine)
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(text("VACUUM ANALYZE"))
+
+
+def _write_out(engine: Engine) -> None:
+    """The records of the copies, as the first start after a migration writes them."""
+    begun = time.perf_counter()
+    sessions = make_sessions(engine)
+    with sessions.write.begin() as session:
+        session.execute(
+            text(
+                "INSERT INTO written_claims (claim_id) SELECT id FROM claims"
+                " WHERE NOT EXISTS (SELECT 1 FROM written_claims WHERE claim_id = claims.id)"
+            )
+        )
+        ids = forgotten_claims(session, at_most=WRITTEN_AT_ONCE)
+    while ids:
+        with sessions.write.begin() as session:
+            write_claims(session, ids)
+            ids = forgotten_claims(session, after=ids[-1], at_most=WRITTEN_AT_ONCE)
+    print(f"written out: {time.perf_counter() - begun:.0f} s", flush=True)
 
 
 def _with_ids() -> set[str]:

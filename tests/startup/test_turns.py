@@ -15,6 +15,7 @@ from app.budgets import LosesPatienceError, lift_budget, patience, time_budget
 from app.config import Settings
 from app.db import Sessions, make_engine, make_sessions
 from app.errors import TooExpensiveError
+from app.main import create_app
 from app.turns import AT_ONCE, HEAVY_ROUTES, Turns
 from tests.api.operations import OPERATIONS
 from tests.apps import make_app
@@ -99,6 +100,28 @@ def test_light_reads_are_made_at_once_or_else_in_a_thread(
 
         assert set(threads) > {loop}, "the session begins where the request arrives"
     engine.dispose()
+
+
+@pytest.mark.skipif(SERVER is not None, reason="PostgreSQL is always asked in a thread")
+def test_light_reads_go_into_a_thread_where_others_are_answered_from_memory(
+    tmp_path: Path,
+) -> None:
+    app = create_app(Settings(database_url=seeded_database("hits", tmp_path)))
+    engine = app.state.sessions.read.kw["bind"]
+    threads: list[int] = []
+    event.listen(engine, "before_cursor_execute", lambda *_: threads.append(threading.get_ident()))
+    with TestClient(app) as client:
+        assert client.portal is not None
+        loop = client.portal.call(threading.get_ident)
+        found = []
+        # The same address is answered from memory; another has to be made.
+        for limit in (1, 2, 2, 3, 4):
+            threads.clear()
+            assert client.get(f"/claims?limit={limit}").status_code == 200
+            found.append({thread == loop for thread in threads})
+    engine.dispose()
+
+    assert found == [{True}, {True}, set(), {True, False}, {True}]
 
 
 def test_a_request_that_is_too_expensive_is_told_so(milia: TestClient) -> None:

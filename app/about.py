@@ -12,7 +12,7 @@ from fastapi import Request
 from app.identifiers import Prefix, number_of
 from app.queries.names import condition_ids
 from app.queries.past_reading import Reading
-from app.queries.stamps import About, about_claim, about_condition, about_conflict
+from app.queries.stamps import About, about_condition, about_conflict
 
 NOTE = "claimbase.about"  # what the scope of a request calls it
 # What may be asked of one condition without its page being made of anything else.
@@ -46,11 +46,11 @@ def note_page(
         note(about_condition(reading.session, condition_id))
 
 
-def note_claim(request: Request, reading: Reading, id_: str) -> None:
-    """A claim that is there, with its conflicts."""
+def note_claim(request: Request, reading: Reading, condition_id: int) -> None:
+    """A claim of the condition, with its conflicts."""
     note = _wanted(request, reading)
     if note is not None:
-        note(about_claim(reading.session, number_of(Prefix.claim, id_)))
+        note(about_condition(reading.session, condition_id))
 
 
 def note_conflict(request: Request, reading: Reading, id_: str) -> None:

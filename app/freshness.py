@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -38,8 +39,9 @@ class Freshness(Protocol):
     def stop(self) -> None: ...
     def stamp(self) -> Stamp | None: ...
 
-    def stands(self, about: About) -> bool:
-        """Whether nothing was committed about the condition since then, asked of the base now.
+    def stands(self, about: About, since: Stamp) -> bool:
+        """Whether nothing was committed about the condition since then: about what was made
+        after ``since`` was the stamp.
 
         False where it is not known.
         """
@@ -50,7 +52,10 @@ class Freshness(Protocol):
         False where that is not known without asking the base.
         """
 
-    def note_own_commit(self, change: int | None = None) -> None: ...
+    def note_own_commit(
+        self, change: int | None = None, touched: Collection[int] | None = None
+    ) -> None:
+        """This process has committed; ``touched`` are the conditions, None if all may be."""
 
 
 class NeverFresh:
@@ -67,13 +72,17 @@ class NeverFresh:
     def stamp(self) -> Stamp | None:
         return None
 
-    def stands(self, about: About) -> bool:  # noqa: ARG002 - the protocol's
+    def stands(self, about: About, since: Stamp) -> bool:  # noqa: ARG002 - the protocol's
         return False
 
     def has(self, change: int) -> bool:  # noqa: ARG002 - the protocol's
         return False
 
-    def note_own_commit(self, change: int | None = None) -> None:  # noqa: ARG002 - the protocol's
+    def note_own_commit(
+        self,
+        change: int | None = None,  # noqa: ARG002 - the protocol's
+        touched: Collection[int] | None = None,  # noqa: ARG002 - the protocol's
+    ) -> None:
         return
 
 
@@ -120,7 +129,7 @@ class SqliteFreshness:
             self._last = Stamp(self._replaced, version)
         return self._last
 
-    def stands(self, about: About) -> bool:
+    def stands(self, about: About, since: Stamp) -> bool:  # noqa: ARG002 - the protocol's
         """Of a snapshot that has all that the last stamp had; if it has more, the next differs."""
         if self._connection is None:
             return False
@@ -144,7 +153,11 @@ class SqliteFreshness:
     def has(self, change: int) -> bool:  # noqa: ARG002 - the protocol's
         return False
 
-    def note_own_commit(self, change: int | None = None) -> None:  # noqa: ARG002 - the protocol's
+    def note_own_commit(
+        self,
+        change: int | None = None,  # noqa: ARG002 - the protocol's
+        touched: Collection[int] | None = None,  # noqa: ARG002 - the protocol's
+    ) -> None:
         return  # it is another connection's, and so seen
 
 
@@ -160,6 +173,31 @@ class Known(NamedTuple):
     position: int | None
 
 
+class LastTouched:
+    """The stamp at which each condition was last changed."""
+
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._stamps: dict[int, int] = {}
+        self._of_all = 0
+
+    def note(self, conditions: Collection[int] | None, stamp: int) -> None:
+        """``conditions`` is None where any may have been changed."""
+        if (
+            conditions is None
+            or EVERYTHING_ELSE in conditions
+            or len(self._stamps) + len(conditions) > self.MOST
+        ):
+            self._of_all = stamp
+            self._stamps.clear()
+        else:
+            self._stamps |= dict.fromkeys(conditions, stamp)
+
+    def is_later(self, condition_id: int, stamp: int) -> bool:
+        return max(self._of_all, self._stamps.get(condition_id, 0)) > stamp
+
+
 class PostgresqlFreshness:
     """A thread that listens for the notice that every change of ours sends with its commit.
 
@@ -167,6 +205,10 @@ class PostgresqlFreshness:
     each ``POLL_SECONDS`` whether any transaction has written. While it has no connection, or has
     heard nothing for ``SILENCE_SECONDS``, there is no stamp, and after each new connection all is
     taken for changed.
+
+    Which conditions were changed is written in ``touched_conditions``, by each transaction under
+    its number: between two looks those were, whose number the former snapshot does not see. A row
+    is deleted ``KEPT_SECONDS`` after its transaction had ended.
     """
 
     POLL_SECONDS = 1.0
@@ -174,21 +216,36 @@ class PostgresqlFreshness:
     # A snapshot is another one after every transaction that wrote, in whatever order they end.
     # Both positions are taken after it. ``written`` may not be on disk yet, and so not on its
     # way to a replica; what of it is no commit can stay there for many seconds.
+    # A number that this snapshot does not see came from another server, with a copy of the base.
     LOOK = text(
         "SELECT CAST(pg_current_snapshot() AS text) AS snapshot,"
         " CAST(pg_current_wal_insert_lsn() - '0/0' AS bigint) AS written,"
         " CAST(pg_current_wal_flush_lsn() - '0/0' AS bigint) AS on_disk,"
-        " coalesce((SELECT max(number) FROM changes), 0) AS change",
+        " coalesce((SELECT max(number) FROM changes), 0) AS change,"
+        " ARRAY(SELECT DISTINCT condition_id FROM touched_conditions"
+        " WHERE written_by >= CAST(CAST(pg_snapshot_xmin(CAST(:before AS pg_snapshot)) AS text)"
+        " AS bigint) AND NOT pg_visible_in_snapshot(CAST(CAST(written_by AS text) AS xid8),"
+        " CAST(:before AS pg_snapshot)) AND pg_visible_in_snapshot("
+        "CAST(CAST(written_by AS text) AS xid8), pg_current_snapshot()) LIMIT :most) AS touched",
     )
+    FORGET = text(
+        "DELETE FROM touched_conditions WHERE written_by <"
+        " CAST(CAST(pg_snapshot_xmin(CAST(:before AS pg_snapshot)) AS text) AS bigint)",
+    )
+    KEPT_SECONDS = 60.0
+    LONGEST_SECONDS = 30.0  # between two looks
     # After it every commit is on disk, also one of a program that does not wait for that.
     SETTLED_SECONDS = 0.9
-    knows_conditions = False
+    knows_conditions = True
 
     def __init__(self, url: str) -> None:
         self._engine: Engine = make_engine(url)
         self._lock = threading.Lock()
         self._known = Known(0, 0, None)
         self._own_commits = 0
+        self._last_touched = LastTouched()
+        self._looked_at = NEVER
+        self._former: tuple[str, float] | None = None  # a snapshot, and when it was taken
         self._changed_at = NEVER
         self._heard_at = NEVER
         self._ending = threading.Event()
@@ -214,19 +271,26 @@ class PostgresqlFreshness:
         known = self.known()
         return None if known is None else Stamp(0, known.stamp)
 
-    def stands(self, about: About) -> bool:  # noqa: ARG002 - the protocol's
-        return False
+    def stands(self, about: About, since: Stamp) -> bool:
+        if self.known() is None:
+            return False
+        with self._lock:
+            return not self._last_touched.is_later(about.condition_id, since.commits)
 
     def has(self, change: int) -> bool:
         known = self.known()
         return known is not None and known.change >= change
 
-    def note_own_commit(self, change: int | None = None) -> None:
+    def note_own_commit(
+        self, change: int | None = None, touched: Collection[int] | None = None
+    ) -> None:
         with self._lock:
             if change is not None and self._known.change >= change:
                 return  # its notice was quicker
             self._own_commits += 1
-            self._known = self._known._replace(stamp=self._known.stamp + 1, position=None)
+            stamp = self._known.stamp + 1
+            self._last_touched.note(touched, stamp)
+            self._known = self._known._replace(stamp=stamp, position=None)
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -253,13 +317,22 @@ class PostgresqlFreshness:
                 list(driver.notifies(timeout=self.POLL_SECONDS, stop_after=1))
 
     def _look(self, connection: Connection, before: str | None) -> str:
-        own_commits = self._own_commits
-        snapshot, written, on_disk, change = connection.execute(self.LOOK).one()
+        own_commits, former_look, self._looked_at = (
+            self._own_commits,
+            self._looked_at,
+            time.monotonic(),
+        )
+        asked = {"before": before, "most": LastTouched.MOST}
+        snapshot, written, on_disk, change, found = connection.execute(self.LOOK, asked).one()
         now = time.monotonic()
+        # Of so many, or after so long, some may be missing.
+        is_whole = before is not None and len(found) < LastTouched.MOST
+        touched = found if is_whole and now - former_look < self.LONGEST_SECONDS else None
         with self._lock:
             known = self._known
             if snapshot != before:
                 self._changed_at = now
+                self._last_touched.note(touched, known.stamp + 1)
                 known = known._replace(stamp=known.stamp + 1, position=written)
             elif known.position is None:
                 known = known._replace(position=written)
@@ -269,7 +342,21 @@ class PostgresqlFreshness:
                 known = known._replace(position=None)
             self._known = known._replace(change=change)
         self._heard_at, self.is_away = now, False
+        self._forget(connection, str(snapshot), now)
         return str(snapshot)
+
+    def _forget(self, connection: Connection, snapshot: str, now: float) -> None:
+        """Whoever looks next has seen every transaction that had ended so long ago."""
+        if self._former is not None and now - self._former[1] < self.KEPT_SECONDS:
+            return
+        if self._former is not None:
+            try:
+                connection.execute(self.FORGET, {"before": self._former[0]})
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise
+                logger.debug("what was touched is not forgotten here: %s", error)  # may not write
+        self._former = snapshot, now
 
 
 def freshness_of(url: str) -> Freshness:

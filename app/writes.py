@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.answers import JSON, tag_of
-from app.commands.changes import ChangeDraft, finish_change
+from app.commands.changes import ChangeDraft, finish_change, touched_conditions
 from app.commands.conflicts import EFFECTS
 from app.config import Settings
 from app.db import Sessions
@@ -229,7 +229,8 @@ def _write(
         if dry_run:
             transaction.rollback()
     if not dry_run:
-        request.app.state.freshness.note_own_commit(write.change)
+        touched = touched_conditions(session)
+        request.app.state.freshness.note_own_commit(write.change, touched)
 
 
 def answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:

@@ -3,9 +3,9 @@ whole cache, as it was before decision 0029."""
 
 import os
 
-from app.freshness import SqliteFreshness
+from app.freshness import PostgresqlFreshness, SqliteFreshness
 from app.main import create_app
 
 if os.environ.get("BENCH_EMPTIED"):
-    SqliteFreshness.knows_conditions = False
+    SqliteFreshness.knows_conditions = PostgresqlFreshness.knows_conditions = False
 app = create_app()

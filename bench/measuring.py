@@ -310,9 +310,9 @@ class Asking:
         return time.perf_counter() - begun
 
 
-def key_of(base: Base) -> str:
-    """A new key of an admin's account on this base."""
-    engine = make_engine(base.url)
+def key_of(base: Base | str) -> str:
+    """A new key of an admin's account on this base, or the one of this URL."""
+    engine = make_engine(base if isinstance(base, str) else base.url)
     try:
         with make_sessions(engine).write.begin() as session:
             draft = ChangeDraft("person", "console", "create_key", "To measure.")

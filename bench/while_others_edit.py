@@ -1,7 +1,9 @@
 """The page of milia while a claim of another condition is edited some times a second: with answers
 that outlive edits of other conditions, and with a cache that every commit empties.
 
-``python -m bench.while_others_edit [--claims 10000] [--edits 10]``
+``python -m bench.while_others_edit [--claims 10000] [--edits 10] [--postgresql]``; the last one
+imports so many claims into a server that it starts and stops. ``--own``: the server that is
+measured makes the edits, too, and not another process of the service.
 """
 
 import argparse
@@ -11,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-from bench.bases import Base
 from bench.measuring import (
     Asking,
     Figures,
@@ -24,28 +25,29 @@ from bench.measuring import (
     served_by_uvicorn,
     shuffled,
 )
+from bench.p10_copies import import_small, new_database
+from tests.postgresql import running_server
 
 PATH = "/conditions/milia"
 LIST = "/claims?condition__not=milia&limit=1"
 SIDES = {"kept by condition": "", "emptied by each commit": "yes"}
 
 
-def measure(plan: Plan, base: Base, edits: float) -> dict[str, Figures]:
+def measure(plan: Plan, url: str, edits: float, *, own: bool) -> dict[str, Figures]:
     """Answers a second of both; and of the first one while nobody edits."""
     with ExitStack() as stack:
         ports = {
             name: stack.enter_context(
                 served_by_uvicorn(
-                    "bench.caching:app", CLAIMBASE_DATABASE_URL=base.url, BENCH_EMPTIED=emptied
+                    "bench.caching:app", CLAIMBASE_DATABASE_URL=url, BENCH_EMPTIED=emptied
                 )
             )
             for name, emptied in SIDES.items()
         }
-        key = key_of(base)
+        key = key_of(url)
         first, second = ports.values()
-        # Who edits asks the server that is not measured: another process of the service.
         sides = {
-            name: partial(_edited, port, second if port == first else first, key, plan, edits)
+            name: partial(_edited, port, port if own else (first + second - port), key, plan, edits)
             for name, port in ports.items()
         }
         return shuffled(sides | {"nobody edits": partial(_rate, first, plan)}, plan.rounds)
@@ -95,10 +97,24 @@ def main() -> None:
     parser.add_argument("--edits", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--own", action="store_true")
     given = parser.parse_args()
     plan = Plan(sizes=(given.claims,), rounds=given.rounds, seconds=given.seconds)
-    for name, figures in measure(plan, plan.smallest, given.edits).items():
-        print(f"{name}: {per_second(figures)}")
+    with _base(plan, postgresql=given.postgresql) as url:
+        for name, figures in measure(plan, url, given.edits, own=given.own).items():
+            print(f"{name}: {per_second(figures)}")
+
+
+@contextmanager
+def _base(plan: Plan, *, postgresql: bool) -> Iterator[str]:
+    if not postgresql:
+        yield plan.smallest.url
+        return
+    with running_server() as server:
+        url = new_database(server, "edited")
+        import_small(url, plan.sizes[0])
+        yield url
 
 
 if __name__ == "__main__":

@@ -31,6 +31,12 @@ from app.queries.records import Record, stamp
 CHANGE_LOCK = 4_817_002
 # Claims that a change writes out beside its own: a name that many use can be changed at once.
 WRITTEN_ANEW = 1_000
+MOST_TOUCHED = 100
+TOUCHED = "touched conditions"  # in the notes of a session
+_NOTICE = text(
+    "SELECT pg_notify(:channel, :number), ARRAY(SELECT condition_id FROM touched_conditions"
+    " WHERE written_by = CAST(CAST(pg_current_xact_id() AS text) AS bigint) LIMIT :most) AS touched"
+)
 ItemT = TypeVar("ItemT")
 REVISION_COLUMNS = (
     "record_type",
@@ -143,9 +149,15 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     write_claims(session, forgotten_claims(session, at_most=WRITTEN_ANEW))
     join_counts(session, number, len(draft.events))
     if session.get_bind().dialect.name == "postgresql":
-        notice = {"channel": COMMITS_CHANNEL, "number": str(number)}
-        session.execute(text("SELECT pg_notify(:channel, :number)"), notice)
+        notice = {"channel": COMMITS_CHANNEL, "number": str(number), "most": MOST_TOUCHED}
+        touched = session.execute(_NOTICE, notice).one().touched
+        session.info[TOUCHED] = touched if len(touched) < MOST_TOUCHED else None
     return number
+
+
+def touched_conditions(session: Session) -> list[int] | None:
+    """The conditions that the finished change is about; None where that is not known."""
+    return session.info.get(TOUCHED)
 
 
 def _all_written(draft: ChangeDraft) -> Callable[[], Iterator[WrittenEvent]]:

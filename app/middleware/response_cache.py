@@ -51,6 +51,7 @@ class Kept(NamedTuple):
     body: bytes
     size: int
     about: About | None
+    since: Stamp  # read before it was made
 
 
 class Asked(NamedTuple):
@@ -160,7 +161,7 @@ class ResponseCacheMiddleware:
         kept = self._unsure.pop(key, None)
         if kept is None:
             return None
-        if kept.about is None or not self._freshness.stands(kept.about):
+        if kept.about is None or not self._freshness.stands(kept.about, kept.since):
             self._bytes -= kept.size
             return None
         self._kept[key] = kept
@@ -186,7 +187,7 @@ class ResponseCacheMiddleware:
             if start is not None:
                 begun, start = start, None
                 if not message.get("more_body", False):
-                    loaded = self._keepable(begun, message.get("body", b""), notes)
+                    loaded = self._keepable(begun, message.get("body", b""), notes, stamp)
                 if loaded is not None:
                     return
                 done.set()  # it is not kept: nobody has to wait for its end, which may not come
@@ -197,7 +198,7 @@ class ResponseCacheMiddleware:
         try:
             await self.app(self._inner(scope, asked, notes), receive, take)
             if loaded is not None:
-                self._keep(key, loaded, stamp)
+                self._keep(key, loaded)
         finally:
             del self._loading[key]
             done.set()
@@ -212,7 +213,9 @@ class ResponseCacheMiddleware:
             inner[NOTE] = notes.append
         return inner
 
-    def _keepable(self, start: Message, body: bytes, notes: list[About]) -> Kept | None:
+    def _keepable(
+        self, start: Message, body: bytes, notes: list[About], stamp: Stamp
+    ) -> Kept | None:
         headers: Headers = [pair for pair in start["headers"] if pair[0] != OWN_OF_EACH]
         named = dict(headers)
         is_public = named.get(b"cache-control", b"").startswith(b"public")
@@ -221,10 +224,10 @@ class ResponseCacheMiddleware:
             return None
         size = len(body) + sum(len(name) + len(value) for name, value in headers)
         shorter = [pair for pair in headers if pair[0] not in NOT_IN_304]
-        return Kept(headers, shorter, tag, body, size, notes[-1] if notes else None)
+        return Kept(headers, shorter, tag, body, size, notes[-1] if notes else None, stamp)
 
-    def _keep(self, key: Key, kept: Kept, stamp: Stamp) -> None:
-        """``stamp`` was read before it was made."""
+    def _keep(self, key: Key, kept: Kept) -> None:
+        stamp = kept.since
         if stamp == self._stamp:
             self._kept[key] = kept
         elif self._stamp is not None and stamp.base == self._stamp.base and kept.about is not None:

@@ -14,6 +14,7 @@ from app.models.documents import Document, DocumentText, Passage
 from app.models.proposals import Proposal
 from app.models.requests import IdempotentAnswer, Import
 from app.models.seeds import SeedLoad, SeedRecord
+from app.models.touched_conditions import TouchedCondition
 from app.models.vocabularies import StoredVocabulary
 from app.models.written_claims import WrittenClaim
 
@@ -45,5 +46,6 @@ __all__ = [
     "SeedLoad",
     "SeedRecord",
     "StoredVocabulary",
+    "TouchedCondition",
     "WrittenClaim",
 ]

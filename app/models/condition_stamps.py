@@ -11,7 +11,8 @@ class ConditionStamp(Model):
 
     Row 0 stands for what answers about every condition may be made of: names, documents,
     passages, concepts. On SQLite triggers draw the number in each statement, whoever sends it;
-    on PostgreSQL there are none, because writers would wait for each other at these rows.
+    on PostgreSQL there are none, because writers would wait for each other at these rows: see
+    ``touched_conditions``.
     """
 
     __tablename__ = "condition_stamps"

@@ -27,7 +27,7 @@ LATER_FIELDS: Record = {"replaced_by": None, "merged": False}
 
 
 _CLAIM = Claim.__table__.c
-_STANDING = select(_CLAIM.status, _CLAIM.merged, _CLAIM.replaced_by_id).where(
+_STANDING = select(_CLAIM.condition_id, _CLAIM.status, _CLAIM.merged, _CLAIM.replaced_by_id).where(
     _CLAIM.id == bindparam("id"),
 )
 
@@ -42,6 +42,7 @@ class OneClaim(NamedTuple):
     """A claim with the conflicts that it is in, and how it was withdrawn."""
 
     id: str
+    condition_id: int
     version: int
     content: Json
     withdrawal: Record | None
@@ -69,6 +70,7 @@ def get_claim(session: Session, text: str, *, signed_in: bool = False) -> OneCla
     content = with_members(claim.content, {"included": included_as_json(session, [claim])})
     return OneClaim(
         public_id(Prefix.claim, number),
+        row.condition_id,
         claim.version,
         content,
         withdrawal.record if withdrawal else None,

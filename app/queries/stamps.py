@@ -1,4 +1,7 @@
-"""How a condition stands: numbers that change with all that answers about it are made of."""
+"""How a condition stands: numbers that change with all that answers about it are made of.
+
+PostgreSQL has none: there ``app.freshness`` learns which conditions were changed.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from app.models import Claim, ConditionStamp, Conflict
+from app.models import ConditionStamp, Conflict
 from app.models.condition_stamps import EVERYTHING_ELSE
 
 _STAMPS = ConditionStamp.__table__.c
@@ -27,20 +30,16 @@ class About(NamedTuple):
         return cls(condition_id, frozenset((row[0], row[1]) for row in rows))
 
 
-_OF_CLAIM = select(Claim.__table__.c.condition_id).where(Claim.__table__.c.id == bindparam("id"))
 _OF_CONFLICT = select(Conflict.__table__.c.condition_id).where(
     Conflict.__table__.c.id == bindparam("id"),
 )
 
 
 def about_condition(session: Session, condition_id: int) -> About:
+    if session.get_bind().dialect.name == "postgresql":
+        return About(condition_id, frozenset())
     rows = session.execute(_OF_CONDITION, {"condition": condition_id}).all()
     return About.of(condition_id, [(row[0], row[1]) for row in rows])
-
-
-def about_claim(session: Session, number: int) -> About:
-    """Of one that is there."""
-    return about_condition(session, session.execute(_OF_CLAIM, {"id": number}).scalar_one())
 
 
 def about_conflict(session: Session, number: int) -> About:

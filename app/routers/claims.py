@@ -190,7 +190,7 @@ def read_claim(
     if reading.moment:
         withdrawal = withdrawal_record(past.present.session, claim.id)
     content = with_members(claim.content, {"withdrawn": withdrawal})
-    note_claim(request, reading, claim.id)
+    note_claim(request, reading, claim.condition_id)
     return answer_record(request, content, reading, version=f"{claim.id}.{claim.version}")
 
 

@@ -38,7 +38,9 @@ def test_a_goal_is_measured(goal: str, plan: Plan) -> None:
 
 
 def test_reads_beside_edits_are_measured(plan: Plan) -> None:
-    assert len(while_others_edit.measure(plan, plan.smallest, edits=10)) == 1 + len(SIDES)
+    found = while_others_edit.measure(plan, plan.smallest.url, 10, own=False)
+
+    assert len(found) == 1 + len(SIDES)
 
 
 def test_the_same_size_gives_the_same_lines() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.accounts import bearer, key_of
 from tests.api.curation import body_of, published
 from tests.apps import document
 from tests.databases import SERVER, seeded_database
+from tests.startup.kept import asking, eventually, make_service, other_program
 
 
 @pytest.fixture
@@ -36,28 +37,19 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def app(url: str) -> FastAPI:
-    app = create_app(Settings(database_url=url))
-    app.openapi_schema = document()
-    return app
+    return make_service(url)
 
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app) as client:
-        give_up_at = time.monotonic() + 20
-        while app.state.freshness.stamp() is None:  # the listener of PostgreSQL connects
-            assert time.monotonic() < give_up_at
-            time.sleep(0.01)
+    with asking(app) as client:
         yield client
-    app.state.sessions.read.kw["bind"].dispose()
 
 
 @pytest.fixture
 def other(url: str) -> Iterator[Engine]:
-    """Another program with the same base."""
-    engine = make_engine(url)
-    yield engine
-    engine.dispose()
+    with other_program(url) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -72,14 +64,6 @@ def sent(app: FastAPI) -> Iterator[list[str]]:
     event.listen(engine, "before_cursor_execute", record)
     yield statements
     event.remove(engine, "before_cursor_execute", record)
-
-
-def eventually(answers: Callable[[], bool]) -> None:
-    """At once on SQLite; on PostgreSQL other programs' writes are seen within two seconds."""
-    give_up_at = time.monotonic() + (10 if SERVER else 0)
-    while not answers():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def twice(client: TestClient, sent: list[str], **headers: str) -> tuple[Any, Any]:
@@ -269,14 +253,18 @@ class Always:
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def note_own_commit(self, change: int | None = None) -> None: ...
+    def note_own_commit(
+        self, change: int | None = None, touched: Collection[int] | None = None
+    ) -> None: ...
     def has(self, change: int) -> bool:
         return self.now is not None and change <= self.now
 
     def stamp(self) -> Stamp | None:
         return None if self.now is None else Stamp(self.base, self.now)
 
-    def stands(self, about: About) -> bool:
+    def stands(self, about: About, since: Stamp) -> bool:
+        assert self.now is not None
+        assert since < Stamp(self.base, self.now)
         return about.condition_id in self.standing
 
 

@@ -168,22 +168,18 @@ def _claim_record(
     }
 
 
+def _parts(owner: Any, *shown: Any, by: Any) -> Select[*tuple[Any, ...]]:
+    """Rows behind the owner that they belong to, in their order; ``_gather`` takes them."""
+    return select(owner, *shown).where(owner.in_(_IDS)).order_by(owner, by)
+
+
 _WHOLE_CONCEPTS = select(Concept).where(Concept.id.in_(_IDS))
-_SYNONYMS = (
-    select(ConceptSynonym.concept_id, ConceptSynonym.term)
-    .where(ConceptSynonym.concept_id.in_(_IDS))
-    .order_by(ConceptSynonym.concept_id, ConceptSynonym.position)
+_SYNONYMS = _parts(ConceptSynonym.concept_id, ConceptSynonym.term, by=ConceptSynonym.position)
+_BROADER = _parts(ConceptBroader.concept_id, Concept.key, Concept.label, by=Concept.key).join(
+    Concept, Concept.id == ConceptBroader.broader_id
 )
-_BROADER = (
-    select(ConceptBroader.concept_id, Concept.key, Concept.label)
-    .join(Concept, Concept.id == ConceptBroader.broader_id)
-    .where(ConceptBroader.concept_id.in_(_IDS))
-    .order_by(ConceptBroader.concept_id, Concept.key)
-)
-_CONCEPT_XREFS = (
-    select(ConceptXref.concept_id, ConceptXref.curie, ConceptXref.fit)
-    .where(ConceptXref.concept_id.in_(_IDS))
-    .order_by(ConceptXref.concept_id, ConceptXref.position)
+_CONCEPT_XREFS = _parts(
+    ConceptXref.concept_id, ConceptXref.curie, ConceptXref.fit, by=ConceptXref.position
 )
 
 
@@ -215,15 +211,11 @@ def concept_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
 
 
 _CONDITIONS = select(Condition).where(Condition.id.in_(_IDS))
-_ALIASES = (
-    select(ConditionAlias.condition_id, ConditionAlias.slug, ConditionAlias.name)
-    .where(ConditionAlias.condition_id.in_(_IDS))
-    .order_by(ConditionAlias.condition_id, ConditionAlias.slug)
+_ALIASES = _parts(
+    ConditionAlias.condition_id, ConditionAlias.slug, ConditionAlias.name, by=ConditionAlias.slug
 )
-_CONDITION_XREFS = (
-    select(ConditionXref.condition_id, ConditionXref.curie, ConditionXref.fit)
-    .where(ConditionXref.condition_id.in_(_IDS))
-    .order_by(ConditionXref.condition_id, ConditionXref.position)
+_CONDITION_XREFS = _parts(
+    ConditionXref.condition_id, ConditionXref.curie, ConditionXref.fit, by=ConditionXref.position
 )
 
 

@@ -43,6 +43,27 @@ SEEN_AS = {
     GONE: "OLD TABLE AS gone",
 }
 
+FUNCTION = """
+CREATE FUNCTION touched_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        {come}
+    ELSIF TG_OP = 'DELETE' THEN
+        {gone}
+    ELSE
+        {either}
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER touched_{table}_truncate AFTER TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION touched_by_truncation();
+"""
+TRIGGER = """
+CREATE TRIGGER touched_{table}_{name} AFTER {event} ON {table} REFERENCING {seen_as}
+    FOR EACH STATEMENT EXECUTE FUNCTION touched_{table}();
+"""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -64,24 +85,17 @@ def upgrade() -> None:
     )
     for table, (events, conditions) in TABLES.items():
         come, gone = conditions.format(rows="come"), conditions.format(rows="gone")
-        # A row that was taken away from a claim or a condition is about the former one, too.
-        op.execute(
-            f"CREATE FUNCTION touched_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            f" IF TG_OP = 'INSERT' THEN {TOUCH.format(conditions=come)}"
-            f" ELSIF TG_OP = 'DELETE' THEN {TOUCH.format(conditions=gone)}"
-            f" ELSE {TOUCH.format(conditions=f'{come} UNION {gone}')} END IF;"
-            " RETURN NULL; END $$",
+        made = FUNCTION.format(
+            table=table,
+            come=TOUCH.format(conditions=come),
+            gone=TOUCH.format(conditions=gone),
+            # What was taken away from a claim or a condition is about the former one, too.
+            either=TOUCH.format(conditions=f"{come} UNION {gone}"),
         )
         for event in events:
-            op.execute(
-                f"CREATE TRIGGER touched_{table}_{event.lower()} AFTER {event} ON {table}"
-                f" REFERENCING {SEEN_AS[event]}"
-                f" FOR EACH STATEMENT EXECUTE FUNCTION touched_{table}()",
-            )
-        op.execute(
-            f"CREATE TRIGGER touched_{table}_truncate AFTER TRUNCATE ON {table}"
-            " FOR EACH STATEMENT EXECUTE FUNCTION touched_by_truncation()",
-        )
+            seen_as = SEEN_AS[event]
+            made += TRIGGER.format(table=table, name=event.lower(), event=event, seen_as=seen_as)
+        op.execute(made)
 
 
 def downgrade() -> None:

@@ -112,30 +112,32 @@ torture-crashes: .venv/.development ## Its half that kills, cuts power and fails
 	$(BIN)/python -m tests.torture.power_cuts --points $(or $(POINTS),20000)
 	$(BIN)/python -m tests.torture.migration_kills
 	$(BIN)/python -m tests.postgresql --run tests.torture.migration_kills --again 10
-	$(BIN)/python -m tests.torture.backups --cycles $(or $(CYCLES),50)
+	$(BIN)/python -m tests.torture.backups --cycles $(or $(CYCLES),200)
 	$(BIN)/python -m tests.torture.storage
 	$(BIN)/python -m tests.torture.storage --step 10 --planted
-	$(BIN)/python -m tests.torture.terminations --seconds 20 --rounds $(or $(ROUNDS),8)
+	$(BIN)/python -m tests.torture.terminations --seconds 8 --rounds $(or $(ROUNDS),20)
 	$(BIN)/python -m tests.torture.terminations --seconds 5 --rounds 1 --planted
 	$(BIN)/python -m tests.torture.failover --rounds $(or $(FAILOVERS),20)
 	$(BIN)/python -m tests.torture.failover --rounds 1 --planted lagging
 
 torture-answers: .venv/.development ## Its half that looks at answers
-	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),20000)
+	$(BIN)/python -m tests.torture.lost_updates --attempts $(or $(N),80000)
 	$(BIN)/python -m tests.torture.stale_reads --edits $(or $(EDITS),1700)
 	$(BIN)/python -m tests.postgresql --run tests.torture.lost_updates --attempts $(or $(N),20000)
 	$(BIN)/python -m tests.postgresql --run tests.torture.stale_reads --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.stale_reads --edits 30 --planted
 	$(BIN)/python -m tests.torture.stale_reads --edits 30 --planted unnoted
 	$(BIN)/python -m tests.torture.kept_answers --histories $(or $(HISTORIES),20)
+	$(BIN)/python -m tests.postgresql --run tests.torture.kept_answers --histories $(or $(HISTORIES),10)
 	$(BIN)/python -m tests.torture.kept_answers --histories 2 --planted
+	$(BIN)/python -m tests.postgresql --run tests.torture.kept_answers --histories 2 --planted
 	$(BIN)/python -m tests.torture.replicas --edits $(or $(EDITS),500)
 	$(BIN)/python -m tests.torture.replicas --edits 12 --planted
-	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),10000)
-	$(BIN)/python -m tests.postgresql --run tests.torture.schemas --cases $(or $(CASES),3000)
+	$(BIN)/python -m tests.torture.schemas --cases $(or $(CASES),60000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.schemas --cases $(or $(CASES),25000)
 	$(BIN)/python -m tests.torture.schemas --cases 71 --planted
-	$(BIN)/python -m tests.torture.sequences --scenarios $(or $(SCENARIOS),500)
-	$(BIN)/python -m tests.postgresql --run tests.torture.sequences --scenarios 200
+	$(BIN)/python -m tests.torture.sequences --scenarios $(or $(SCENARIOS),1000)
+	$(BIN)/python -m tests.postgresql --run tests.torture.sequences --scenarios 450
 	$(BIN)/python -m tests.torture.sequences --scenarios 60 --planted
 
 .venv-audit/.installed: requirements-audit.txt

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 import uvicorn
 from pydantic import ValidationError
-from uvicorn.supervisors import Multiprocess
 
 from app.cli_accounts import accounts, keys
 from app.cli_backup import backup_base, restore_base
@@ -25,6 +24,7 @@ from app.queries.check import check_base
 from app.queries.document_check import check_document, locate_quote
 from app.server import ProblemProtocol
 from app.startup import StartupError, opened, prepare, refuse_unservable
+from app.supervisor import Supervisor
 from app.vocabulary import VocabularyFileError, load_vocabulary
 
 app = typer.Typer(
@@ -112,7 +112,7 @@ def serve() -> None:
     _announce(listening, settings)
     server = uvicorn.Server(config)
     if settings.workers > 1:
-        Multiprocess(config, sockets=[listening]).run()
+        Supervisor(config, sockets=[listening]).run()
     else:
         server.run(sockets=[listening])
     if not server.started and settings.workers == 1:

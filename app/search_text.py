@@ -27,6 +27,7 @@ SHORT = 20_000
 STEM = "="
 _OF_THREAD = local()
 LEAST_STEMMED = 3
+REMEMBERED = 65_536
 EXCERPT = 200
 BEFORE_FIRST_MARK = 60
 
@@ -53,6 +54,11 @@ _APART = (  # written without spaces: each sign is a word
 
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
+# The same for all letters of a text at once: in lower case, or the space that parts two words.
+_ASCII_LETTERS = bytes(
+    ord(letter) if (letter := chr(code).lower()).isascii() and letter.isalnum() else ord(" ")
+    for code in range(256)
+)
 
 
 class _Kind(Enum):
@@ -130,12 +136,32 @@ def _kind(sign: str) -> _Kind:
     return _Kind.sign  # the vowels of Indic scripts
 
 
-@lru_cache(maxsize=65_536)
 def stemmed(word: str) -> str:
     """The marked stem of an English word; any other word as it is."""
-    if len(word) < LEAST_STEMMED or not (word.isascii() and word.isalpha()):
-        return word
-    return STEM + cast("str", _stemmer().stemWord(word))
+    return _STEMS[word] or word
+
+
+def stems(words: Iterable[str | None]) -> list[str]:
+    """The marked stem of each English word among them, once."""
+    found = dict.fromkeys(map(_STEMS.__getitem__, words))
+    found.pop("", None)
+    return list(found)
+
+
+class _Stems(dict[str | None, str]):
+    """The marked stems of the words that were asked for; empty where a word has none."""
+
+    def __missing__(self, word: str | None) -> str:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        found = ""
+        if word is not None and len(word) >= LEAST_STEMMED and word.isascii() and word.isalpha():
+            found = STEM + cast("str", _stemmer().stemWord(word))
+        self[word] = found
+        return found
+
+
+_STEMS = _Stems()
 
 
 def _stemmer() -> Any:
@@ -249,6 +275,8 @@ def claim_words(texts: ClaimTexts) -> ClaimWords:
         return ClaimWords(*map(_all_words, parts))
     if length <= SHORT and all(text.isascii() for part in parts for text in part):
         words = ClaimWords(*map(_all_words, parts))
+        if sum(map(len, words)) <= MAX_OF_ONE_WORD:
+            return words
         counts = Counter(word for part in words for word in part if word is not None)
         if max(counts.values(), default=0) <= MAX_OF_ONE_WORD:
             return words
@@ -267,7 +295,8 @@ def _all_words(texts: Iterable[str]) -> list[str | None]:
 def _words(text: str) -> list[str]:
     """Of its ``tokens``, which take longer where it is not asked where they stand."""
     if text.isascii():
-        return [word[:MAX_LETTERS] for word in _ASCII_WORD.findall(text.lower())]
+        words = text.encode().translate(_ASCII_LETTERS).decode().split()
+        return words if len(text) <= MAX_LETTERS else [word[:MAX_LETTERS] for word in words]
     return [token.word for token in tokens(text)]
 
 

@@ -4,7 +4,8 @@ Both with the same tables, indexes and durability; the bare side has the rows re
 revisions, conflicts and search index, 500 at once in one transaction. ``--url`` of
 ``python -m bench.p6_bulk_import`` names a PostgreSQL server's database; both bases are made as
 databases of it. Memory is compared with that of a tenth of the lines. With ``--without
-condition_stamps`` the import has no triggers whose names begin so; SQLite only.
+condition_stamps`` the import has no triggers whose names begin so; SQLite only. With ``--memory
+100000 1000000`` each of these is imported, without a bare side, and the most memory told.
 """
 
 import argparse
@@ -118,6 +119,21 @@ def _memory(large: int, of_large: dict[str, Any], small: int, of_small: dict[str
     )
 
 
+def memory_of(claims: int, url: str | None = None) -> dict[str, Any]:
+    """MiB that an import of so many claims has at most, and had before."""
+    with tempfile.TemporaryDirectory() as named:
+        folder = Path(named)
+        with lines_in_a_file(claims, folder) as file:
+            report = imported(new_base(url, folder, "bench_imported"), file)
+    return {
+        "claims": claims,
+        "lines": report["lines"],
+        "memory": round(report["memory"] / MIB),
+        "before": round(report["memory_before"] / MIB),
+        "seconds": round(report["seconds"]),
+    }
+
+
 def new_base(url: str | None, folder: Path, name: str) -> str:
     """The address of a base with tables and vocabulary and nothing else."""
     if url is None:
@@ -185,7 +201,12 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=1)
     options.add_argument("--url", help="a PostgreSQL database, for the server that it names")
     options.add_argument("--without", help="without the triggers whose names begin so")
+    options.add_argument("--memory", type=int, nargs="+", metavar="CLAIMS", help="of imports alone")
     asked = options.parse_args()
+    if asked.memory:
+        for claims in asked.memory:
+            print(memory_of(claims, asked.url), flush=True)
+        return
     found = Compared()
     for _ in range(asked.rounds):
         found.add(asked.claims, asked.url, asked.without)

@@ -5,6 +5,7 @@ nobody changes what it was made from: see ``app.commands.import_moves``.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -275,13 +276,16 @@ def _claim_faults(
     lines: list[ClaimLine],
 ) -> Iterator[tuple[StagedLine, str, str]]:
     conditions = places.conditions({line.condition for line in lines})
-    concepts = places.concepts({key for line in lines for key in concept_keys(line)})
+    named = set(chain.from_iterable(map(concept_keys, lines)))
+    concepts = places.concepts(named)
+    are_known = named <= concepts
     passages = places.passages({one.passage for line in lines for one in line.citations})
     for staged, line in zip(batch, lines, strict=True):
         if line.condition not in conditions:
             yield staged, "/condition", f"there is no condition {line.condition}"
-        for fault in claim_concept_faults("", line, concepts):
-            yield staged, fault.pointer, fault.reason
+        if not are_known or line.scope.model_fields_set:
+            for fault in claim_concept_faults("", line, concepts):
+                yield staged, fault.pointer, fault.reason
         for fault in citation_faults("", line, passages):
             yield staged, fault.pointer, fault.reason
         for at, reason in places.wrong_quotes(line.citations):

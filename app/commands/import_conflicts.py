@@ -17,7 +17,8 @@ from app.commands.changes import Event, written_event
 from app.commands.driver_rows import DriverRows, mark, write_driver_rows
 from app.commands.import_events import EventSpool, Ready, Spool
 from app.commands.import_ids import NewIds
-from app.commands.import_references import NamedCondition, References
+from app.commands.import_references import References
+from app.commands.import_snapshots import CITATION, CLAIM, DOCUMENT, PASSAGE, NewClaim
 from app.commands.import_staging import Staging
 from app.conflicts.reach import Answers, questions_in_reach, stands_out
 from app.identifiers import Prefix, number_of
@@ -27,7 +28,6 @@ from app.models.base import utc_now
 from app.queries.computed import conflict_columns, held_severity
 from app.queries.conflicts import conflict_record
 from app.queries.eligible import concept_edges
-from app.queries.records import Record
 from app.vocabulary import (
     Certainty,
     Exclusivity,
@@ -48,54 +48,56 @@ OPENED = "conflict.opened"
 Prepared = dict[str, list[Any]]
 
 
-def ruled_row(
-    condition: NamedCondition,
-    record: Record,
-    orders: Sequence[tuple[int, ...] | None],
-    vocabulary: Vocabulary,
-) -> RuledRow:
+def ruled_row(claim: NewClaim, vocabulary: Vocabulary) -> RuledRow:
     """A published claim of a new condition as it is staged for the rules.
 
-    ``orders``: of its citations, None where the document is not active.
+    Of its citations those whose document is active, with their place in reading order.
     """
-    concept = record["concept"]["key"] if record["concept"] else None
+    line = claim.line
     cited = [
         (
-            one["id"],
-            one["passage"]["id"],
-            one["document"]["id"],
-            order,
-            one["certainty"],
-            one["frequency"],
-            one["exclusivity"],
+            f"{CITATION}{id_}",
+            f"{PASSAGE}{passage.id}",
+            f"{DOCUMENT}{passage.document_id}",
+            (passage.document_id, passage.position, one.start or 0, id_),
+            str(one.certainty),
+            str(one.frequency),
+            str(one.exclusivity),
         )
-        for one, order in zip(record["citations"], orders, strict=True)
-        if order is not None
+        for id_, one, passage in zip(claim.plan.parts, line.citations, claim.passages, strict=True)
+        if passage.is_active
     ]
-    out = stands_out(
-        Polarity(record["polarity"]),
-        concept,
-        {one["frequency"] for one in record["citations"]},
-        vocabulary,
+    frequencies = {one.frequency for one in line.citations}
+    out = stands_out(line.polarity, line.concept, frequencies, vocabulary)
+    quantity = line.quantity
+    content = (
+        claim.condition.slug,
+        f"{CLAIM}{claim.plan.record_id}",
+        line.question,
+        claim.named(line.concept),
+        (quantity.as_said, quantity.low, quantity.high, quantity.unit) if quantity else None,
+        line.words,
+        claim.named(line.subject),
+        str(line.polarity),
+        claim.scope(),
+        cited,
     )
-    names = ("id", "question", "concept", "quantity", "words", "subject", "polarity", "scope")
-    content = (condition.slug, [record[name] for name in names], cited)
-    return condition.id, record["question"], concept, out, marshal.dumps(content)
+    return claim.condition.id, line.question, line.concept, out, marshal.dumps(content)
 
 
-def _ruled_claim(named: Sequence[Any], cited: Sequence[Any]) -> rules.Claim:
-    id_, question, concept, quantity, words, subject, polarity, scope = named
+def _ruled_claim(content: Sequence[Any]) -> rules.Claim:
+    _, id_, question, concept, quantity, words, subject, polarity, scope, cited = content
     parts = [(part, scope[part.value]["key"]) for part in ScopePart if scope and scope[part.value]]
-    label = concept["label"] if concept else quantity["as_said"] if quantity else words
+    label = concept[1] if concept else quantity[0] if quantity else words
     return rules.Claim(
         id=id_,
         question=question,
         label=label or "",
-        concept=concept and concept["key"],
-        quantity=quantity and rules.Quantity(quantity["low"], quantity["high"], quantity["unit"]),
+        concept=concept and concept[0],
+        quantity=quantity and rules.Quantity(*quantity[1:]),
         words=words,
-        subject=subject and subject["key"],
-        subject_label=subject and subject["label"],
+        subject=subject and subject[0],
+        subject_label=subject and subject[1],
         polarity=Polarity(polarity),
         scope=rules.Scope(
             tuple(parts),
@@ -107,7 +109,7 @@ def _ruled_claim(named: Sequence[Any], cited: Sequence[Any]) -> rules.Claim:
                 own_id,
                 passage,
                 document,
-                tuple(order),
+                order,
                 Certainty(certainty),
                 Frequency(frequency),
                 Exclusivity(exclusivity),
@@ -145,14 +147,14 @@ class ConflictPreparer:
             if hierarchy is None:
                 hierarchy = self._hierarchy()
             in_reach = questions_in_reach(_answers(given), self._vocabulary, hierarchy)
-            if not in_reach:
+            if not _can_clash(given, in_reach):
                 continue
             staged = map(marshal.loads, self._staging.ruled_claims(condition_id, in_reach))
             found = list(staged)
             slug = found[0][0]
             if slug in unsettled:
                 continue
-            claims = [_ruled_claim(named, cited) for _, named, cited in found]
+            claims = list(map(_ruled_claim, found))
             result = rules.compute_conflicts(claims, self._vocabulary, hierarchy, condition=slug)
             self._make_ready(condition_id, slug, result.conflicts, waiting)
             if len(waiting["conflicts"]) >= CONFLICTS_AT_ONCE:
@@ -215,6 +217,12 @@ class ConflictPreparer:
             self._flags.row({"severity": own, "conflict": own.is_conflict, "id": claim})
             for claim, own in sorted(highest.items())
         ]
+
+
+def _can_clash(given: Sequence[tuple[str, str | None, int]], in_reach: Collection[str]) -> bool:
+    """Whether there are two claims for it, or one that can clash within itself."""
+    reached = [is_out for question, _, is_out in given if question in in_reach]
+    return len(reached) > 1 or any(reached)
 
 
 def _answers(given: Sequence[tuple[str, str | None, int]]) -> dict[str, Answers]:

@@ -12,8 +12,8 @@ from app.queries.document_check import locate_quote
 from app.schemas.imports import DocumentLine
 from app.schemas.seed import CitationSeed, PassageSeed
 
-REMEMBERED = 20_000
-REMEMBERED_TEXT = 20_000_000  # code points
+REMEMBERED = 20_000  # names, passages, texts
+REMEMBERED_TEXT = 4_000_000  # code points
 PLACES_NAMED = 5
 ANYWHERE = PassageSeed(key="any", start=0, end=1_000_000_000)
 
@@ -73,7 +73,7 @@ class Places:
     def passages(self, wanted: Collection[str]) -> Mapping[str, PassageSeed]:
         """Passages of the documents that are named, by ``document/passage``."""
         documents = {name.partition("/")[0] for name in wanted}
-        if len(self._documents) > REMEMBERED:
+        if sum(map(len, self._documents.values())) > REMEMBERED:
             self._documents.clear()
         self._load_documents([key for key in documents if key not in self._documents])
         found = _Anywhere(self._staging.broken("document", documents))

@@ -7,6 +7,7 @@ from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.commands.changes import ChangeDraft, Event
+from app.commands.driver_rows import DriverRows, write_driver_rows
 from app.commands.import_ids import NewIds
 from app.commands.import_staging import CREATE, Planned, StagedLine, Staging, parts
 from app.models import (
@@ -97,6 +98,7 @@ class RecordWriter:
         self._staging = staging
         self._ids = ids
         self._now = utc_now()
+        self._texts = DriverRows.of(session, DocumentText, ("sha256", "text"))
 
     def write_concepts(self) -> None:
         written: list[int] = []
@@ -195,7 +197,8 @@ class RecordWriter:
         if text is None or line.sha256 is None:
             return False
         if line.sha256 not in known:
-            insert_rows(self._session, DocumentText, [{"sha256": line.sha256, "text": text}])
+            # One by one, so that no two texts are in memory: as the driver takes it.
+            write_driver_rows(self._session, self._texts.statement, [(line.sha256, text)])
             known.add(line.sha256)
         return True
 

@@ -66,6 +66,8 @@ class References:
         """By ``document/passage``."""
         documents = {name.partition("/")[0] for name in names}
         known = self._documents
+        if sum(map(len, known.values())) > REMEMBERED:
+            known.clear()
         self._known("document", documents, known, _new_passages, self._stored_passages)
         return {
             f"{key}/{passage.key}": passage for key in documents for passage in known.get(key, ())

@@ -53,11 +53,15 @@ def claim_row(line: ClaimLine, concepts: Mapping[str, int], vocabulary: Vocabula
 
 def new_claim(line: ClaimLine, id_: int, now: datetime) -> Row:
     """What a claim has besides when it is made."""
+    return {"id": id_, "status": line.status or ClaimStatus.published, **made_at(now)}
+
+
+def made_at(now: datetime) -> Row:
+    """What all claims have that are made at that moment."""
     return {
-        "id": id_,
         "version": 1,
         "created_at": now,
-        "status": line.status or ClaimStatus.published,
+        "updated_at": now,
         "severity": Severity.none,
         "conflict": False,
         "merged": False,

@@ -3,13 +3,11 @@
 A SQLite file of its own: no lock of the base is held, and memory does not grow with the lines.
 """
 
-import json
+import marshal
 import sqlite3
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 ROWS_AT_ONCE = 500
@@ -31,7 +29,7 @@ CREATE TABLE slugs (slug TEXT, line INTEGER, pointer TEXT);
 CREATE TABLE broader (key TEXT, broader TEXT);
 CREATE TABLE texts (document TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
 CREATE TABLE plan (
-    line INTEGER PRIMARY KEY, action TEXT, record_id INTEGER, version INTEGER, parts TEXT
+    line INTEGER PRIMARY KEY, action TEXT, record_id INTEGER, version INTEGER, parts BLOB
 );
 CREATE TABLE ruled (
     condition INTEGER, question TEXT, concept TEXT, stands_out INTEGER, body BLOB
@@ -99,8 +97,9 @@ class Planned(NamedTuple):
     parts: tuple[int, ...] = ()
 
 
-def _plan(line: int, action: str, id_: int, version: int | None, written: str | None) -> Planned:
-    return Planned(line, action, id_, version, tuple(json.loads(written)) if written else ())
+def _plan(line: int, action: str, id_: int, version: int | None, parts: bytes | None) -> Planned:
+    own = marshal.loads(parts) if parts else ()  # noqa: S302 - what this process wrote
+    return Planned(line, action, id_, version, own)
 
 
 def _taken(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -123,10 +122,9 @@ def parts(items: Collection[str]) -> Iterator[list[str]]:
 
 
 class Staging:
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="claimbase-import-", dir=folder)
+    def __init__(self) -> None:
         self._db = sqlite3.connect(
-            Path(self._folder.name) / "lines.db",
+            "",  # a file without a name: it goes with the process, also when that is killed
             isolation_level=None,
             check_same_thread=False,  # a request moves between threads, one at a time
         )
@@ -140,7 +138,6 @@ class Staging:
 
     def close(self) -> None:
         self._db.close()
-        self._folder.cleanup()
 
     # While the lines are read
 
@@ -177,7 +174,7 @@ class Staging:
         self._db.executescript("DELETE FROM plan; DELETE FROM ruled;")
 
     def add_plan(self, plans: Sequence[Planned]) -> None:
-        rows = [(*plan[:4], json.dumps(plan.parts) if plan.parts else None) for plan in plans]
+        rows = [(*plan[:4], marshal.dumps(plan.parts) if plan.parts else None) for plan in plans]
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")

@@ -32,7 +32,6 @@ from app.models import Citation, Claim, Concept, ConceptSynonym
 from app.queries.records import Record
 from app.queries.view import View, visible_claims
 from app.search_text import (
-    STEM,
     ClaimTexts,
     ClaimWords,
     Excerpt,
@@ -42,7 +41,7 @@ from app.search_text import (
     claim_words,
     excerpt,
     parse_query,
-    stemmed,
+    stems,
     tier_of,
 )
 
@@ -204,7 +203,7 @@ def fts5_columns(words: ClaimWords) -> tuple[str, str, str]:
 
 
 def _fts5_column(part: Sequence[str | None]) -> str:
-    return " ".join([*[word or BREAK for word in part], BREAK, *_stems(part)])
+    return " ".join([*[word or BREAK for word in part], BREAK, *stems(part)])
 
 
 def fts5_rows(words: Mapping[int, ClaimWords]) -> list[dict[str, Any]]:
@@ -221,14 +220,9 @@ def tsvector_text(words: ClaimWords) -> str:
             position += 1
             if word is not None:
                 places[word].append(f"{position}{weight}")
-        for stem in _stems(part):
+        for stem in stems(part):
             places[stem].append(f"{STEM_POSITIONS[weight]}{weight}")
     return " ".join(f"{_lexeme(word)}:{','.join(at)}" for word, at in places.items())
-
-
-def _stems(words: Sequence[str | None]) -> list[str]:
-    found = dict.fromkeys(map(stemmed, filter(None, words)))
-    return [stem for stem in found if stem[0] == STEM]
 
 
 def claim_texts(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii as as_json
 from typing import Any
 
 from app.text import folded
@@ -25,23 +26,25 @@ def claim_identity(
     Words are compared without case and spacing; a quantity by its ends and unit, or by
     its words where it has no ends.
     """
-    words = value.get("words")
-    canonical = {
-        "condition": condition,
-        "subject": subject,
-        "question": question,
-        "concept": value.get("concept"),
-        "quantity": _quantity(value.get("quantity")),
-        "words": folded(words) if words else None,
-        "polarity": polarity,
-        "scope": {part: named for part, named in scope.items() if named is not None},
-    }
-    return hashlib.sha256(_WRITER.encode(canonical).encode()).hexdigest()
+    words, quantity = value.get("words"), value.get("quantity")
+    named = {part: own for part, own in scope.items() if own is not None}
+    # Member by member, in the order of names: what a claim rarely has goes to the writer.
+    canonical = (
+        f'{{"concept": {_text(value.get("concept"))}, "condition": {as_json(condition)},'
+        f' "polarity": {as_json(polarity)},'
+        f' "quantity": {_WRITER.encode(_quantity(quantity)) if quantity else "null"},'
+        f' "question": {as_json(question)},'
+        f' "scope": {_WRITER.encode(named) if named else "{}"}, "subject": {_text(subject)},'
+        f' "words": {as_json(folded(words)) if words else "null"}}}'
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _quantity(quantity: Mapping[str, Any] | None) -> list[Any] | None:
-    if quantity is None:
-        return None
+def _text(text: str | None) -> str:
+    return "null" if text is None else as_json(text)
+
+
+def _quantity(quantity: Mapping[str, Any]) -> list[Any]:
     low, high = quantity["low"], quantity["high"]
     if low is None and high is None:
         return [folded(quantity["as_said"])]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from app.schemas.base import In, Out, without_nul
-from app.schemas.seed import ClaimSeed, ConceptSeed, ConditionSeed, DocumentSeed, Loose
+from app.schemas.seed import ClaimSeed, ConceptSeed, ConditionSeed, DocumentSeed, Loose, ScopeSeed
 from app.schemas.shared import ListOut
 from app.vocabulary import ClaimStatus
 
@@ -42,10 +42,15 @@ class DocumentLine(DocumentSeed, _Line):
     ) = None
 
 
+# One for all lines that name none: making it takes as long as the rest of a short line.
+_NO_SCOPE = ScopeSeed()
+
+
 class ClaimLine(ClaimSeed, _Line):
     """Without ``status`` a new claim is published, and one that is there stays as it is."""
 
     type: Literal["claim"]
+    scope: Annotated[ScopeSeed, Field(default_factory=lambda: _NO_SCOPE)]
     status: Annotated[ClaimStatus, Loose, AfterValidator(_not_withdrawn)] | None = None
 
 

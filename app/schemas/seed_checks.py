@@ -194,6 +194,8 @@ def citation_faults(
 
 
 def repeated_citations(pointer: str, claim: ClaimContent) -> Iterator[Fault]:
+    if len(claim.citations) == 1:
+        return
     seen: dict[tuple[str, int | None, int | None, str | None], int] = {}
     for number, citation in enumerate(claim.citations):
         span = (citation.passage, citation.start, citation.end, citation.locator)

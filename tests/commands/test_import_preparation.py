@@ -11,7 +11,8 @@ from sqlalchemy import Engine, func, select
 from app.bulk import TURN, InTurns
 from app.commands.import_reading import read_plain_claim
 from app.db import Sessions, make_sessions
-from app.models import Citation, Claim, Condition, Conflict, Revision
+from app.json_parts import as_text
+from app.models import Citation, Claim, Condition, Conflict, Revision, WrittenClaim
 from app.queries.chain import canonical, canonical_event, event_content
 from app.queries.check import check_base
 from app.queries.conflicts import conflict_records
@@ -52,6 +53,48 @@ def test_what_was_made_ready_is_what_the_records_say(sessions: Sessions) -> None
             assert {id_: json.dumps(one) for id_, one in kept.items()} == {
                 id_: json.dumps(one) for id_, one in fresh.items()
             }
+
+
+def test_snapshots_are_written_as_our_other_json_is(sessions: Sessions) -> None:
+    letters = "".join(map(chr, range(1, 0x500))) + '\u2028 \\ "\U0001f642'
+    lines = with_text(small_lines())
+    pain = line_of(lines, "pain")
+    at_table = {"passage": "leaflet/p1", "locator": letters[:500], "hedge": letters[-400:]}
+    aged = pain | {
+        "key": "milia/aged",
+        "statement": f"It {letters} hurts.",
+        "scope": {"age_low": 0.1, "age_high": 90},
+        "citations": [*pain["citations"], at_table],
+    }
+
+    import_lines(sessions, [*lines, aged])
+
+    assert sound(sessions)  # compares what is written out with the rows, and the digests
+    with sessions.read() as session:
+        bodies = dict(session.execute(select(WrittenClaim.claim_id, WrittenClaim.body)).all())
+        records = claim_records(session, list(bodies))
+        assert bodies == {id_: as_text(record) for id_, record in records.items()}
+
+
+def test_a_claim_that_holds_rarely_and_always_is_in_conflict_without_others(
+    sessions: Sessions,
+) -> None:
+    pain = line_of(small_lines(), "pain")
+    torn = pain | {
+        "key": "other/pain",
+        "condition": "other",
+        "citations": [
+            cite("It may hurt", frequency="rarely"),
+            cite("It comes from a gene", frequency="always"),
+        ],
+    }
+    fresh = [{"type": "condition", "slug": "other", "name": "Other"}, torn]
+
+    without = import_lines(sessions, small_lines(), dry_run=True)
+    report = import_lines(sessions, [*small_lines(), *fresh])
+
+    assert report["conflicts"]["opened"] == without["conflicts"]["opened"] + 1
+    assert sound(sessions)
 
 
 def test_new_claims_beside_changed_ones_are_written_too(sessions: Sessions) -> None:

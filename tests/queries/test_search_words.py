@@ -20,6 +20,7 @@ def slowly(texts: ClaimTexts, monkeypatch: pytest.MonkeyPatch) -> ClaimWords:
         ClaimTexts("a " * 254, ["a"], ["a b"] * 20),
         ClaimTexts("x" * 700, [], ["", "-- --", "x" * 300]),
         ClaimTexts("word " * 5_000),
+        ClaimTexts("".join(map(chr, range(128))) * 9, ["A_b\x1fC-9\tz\x0b\x7f"]),
         ClaimTexts("Bläschen " * 90, ["é"], ["☃ " * 300]),
     ],
 )

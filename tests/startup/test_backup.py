@@ -376,8 +376,8 @@ def test_each_backup_under_load_is_one_committed_state(
 
 @on_sqlite
 def test_the_harness_finds_nothing_and_a_planted_fault() -> None:
-    sound, planted = run_harness(2), run_harness(2, planted=True)
+    sound, planted = run_harness(5), run_harness(2, planted=True)
 
     assert sound.faults == []
-    assert (sound.backups, sound.flipped, sound.killed) == (2, 4, 2)
+    assert (sound.backups, sound.flipped, sound.killed) == (5, 10, 5)
     assert planted.faults

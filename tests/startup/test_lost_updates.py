@@ -3,7 +3,7 @@
 from tests.databases import SERVER
 from tests.torture.lost_updates import run
 
-ATTEMPTS = 500 if SERVER is None else 200
+ATTEMPTS = 9_000 if SERVER is None else 1_000
 
 
 def test_every_acknowledged_edit_is_there_once_and_no_refused_one() -> None:

@@ -5,12 +5,8 @@ restored and checked; one bit of it, or of its manifest, is flipped; and another
 at a random moment. The planted fault copies the file as other programs would.
 """
 
-import argparse
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -29,10 +25,12 @@ from app.queries.check import check_base
 from app.startup import prepare
 from app.vocabulary import load_vocabulary
 from tests.accounts import key_of
-from tests.conftest import ROOT, SEED_FILE
-from tests.startup.servers import PATIENCE, settings
+from tests.conftest import SEED_FILE
+from tests.startup.servers import PATIENCE
+from tests.torture.options import asked, verdict
+from tests.torture.preloaded import is_alive, preloaded
 
-LONGEST_LIFE = 0.15  # seconds, after the copy was begun
+LONGEST_LIFE = 0.1  # seconds, after the copy was begun
 
 
 @dataclass
@@ -154,20 +152,15 @@ def _flip(file: Path, path: Path, outcome: Outcome, chance: random.Random) -> No
 def _kill(folder: Path, writer: Writer, outcome: Outcome, chance: random.Random) -> None:
     folder.mkdir()
     file = folder / "one.db"
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "app", "backup", str(file)],
-        cwd=ROOT,
-        env=settings(database_url=writer.url),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    process = preloaded().start(
+        folder.parent / "backup.log", words=("backup", str(file)), database_url=writer.url
     )
     give_up_at = time.monotonic() + PATIENCE
-    while process.poll() is None and not any(folder.iterdir()):
+    while is_alive(process) and not any(folder.iterdir()):
         assert time.monotonic() < give_up_at, "the backup does not begin"
         time.sleep(0.0005)
     time.sleep(chance.uniform(0, LONGEST_LIFE))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    preloaded().kill(process)
     outcome.killed += 1
     if manifest_path(file).exists():
         _restore(file, folder / "new.db", outcome)
@@ -186,20 +179,14 @@ def _is_accepted(file: Path) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cycles", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--planted", action="store_true", help="with the fault: has to be found")
-    asked = parser.parse_args()
-    outcome = run(asked.cycles, planted=asked.planted, seed=asked.seed)
+    given = asked(__doc__, cycles=200, seed=1)
+    outcome = run(given.cycles, planted=given.planted, seed=given.seed)
     print(
         f"{outcome.backups} backups under {outcome.commits} commits, {outcome.flipped} flipped "
         f"bits, {outcome.killed} killed ({outcome.unfinished} before they were done): "
         f"{len(outcome.faults)} faults",
     )
-    for fault in outcome.faults[:20]:
-        print(f"  {fault}")
-    return int(bool(outcome.faults) is not asked.planted)
+    return verdict(outcome.faults, planted=given.planted)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.accounts import bearer
-from tests.startup.servers import PATIENCE, Server
+from tests.startup.servers import PATIENCE
+from tests.torture.connections import KEPT_OPEN
+from tests.torture.services import Served
 from tests.torture.writers import Attempt, BatchImporter, Editor, note_answer
 
 EDITORS, READERS = 3, 2
-KEPT_OPEN = 2  # seconds; less than CLAIMBASE_KEEP_ALIVE_SECONDS
 PATHS = ("/conditions/milia", "/claims?facet=type", "/claims?q=milia", "/conflicts", "/changes")
 
 
@@ -38,7 +39,7 @@ class Outcome:
 class Clients:
     """Who reads and writes until told to stop."""
 
-    def __init__(self, server: Server, key: str, outcome: Outcome, name: str) -> None:
+    def __init__(self, server: Served, key: str, outcome: Outcome, name: str) -> None:
         self._server, self._key, self._outcome = server, key, outcome
         self._over = threading.Event()
         self.made: list[Attempt] = []
@@ -130,7 +131,7 @@ class Clients:
         return client_of(self._server, headers)
 
 
-def client_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:
+def client_of(server: Served, headers: dict[str, str] | None = None) -> httpx.Client:
     """It lets go of an idle connection before the service does.
 
     A request that meets a connection which is just being closed has no answer, and that is

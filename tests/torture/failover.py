@@ -31,10 +31,10 @@ from app.db import make_engine, make_sessions
 from tests.accounts import bearer, key_of
 from tests.postgresql import find_binaries, given_to_postgres
 from tests.standby import PostgresServer
-from tests.startup.servers import PATIENCE, Server
+from tests.startup.servers import PATIENCE
 from tests.torture import clients
 from tests.torture.clients import EDITORS, READERS, Clients, client_of
-from tests.torture.services import served
+from tests.torture.services import Served, served
 from tests.torture.stale_reads import LONGEST_SECONDS
 from tests.torture.writers import (
     Attempt,
@@ -195,7 +195,7 @@ def _fail_over(cluster: Cluster, at_work: list[Clients], outcome: Outcome, way: 
 class Look:
     """Whether two services show what is written in one of them."""
 
-    def __init__(self, servers: list[Server], key: str, outcome: Outcome) -> None:
+    def __init__(self, servers: list[Served], key: str, outcome: Outcome) -> None:
         self._servers, self._key, self._outcome = servers, bearer(key), outcome
 
     def look(self, number: int) -> None:

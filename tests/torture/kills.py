@@ -18,16 +18,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from app.db import Sessions, make_engine, make_sessions
 from tests.accounts import bearer, key_of
 from tests.databases import SERVER, new_database
 from tests.startup.servers import PATIENCE
-from tests.torture.preloaded import Preloaded, children_of, is_alive
+from tests.torture.connections import NO_ANSWER, Connection
+from tests.torture.preloaded import children_of, preloaded
+from tests.torture.services import wait_until_ready
 from tests.torture.writers import (
     Attempt,
     BatchImporter,
@@ -59,10 +60,7 @@ class Outcome:
 class Service:
     """The service in a group of processes of its own, on one port in all its lives."""
 
-    def __init__(
-        self, preloaded: Preloaded, folder: Path, planted: str | None, **given: Any
-    ) -> None:
-        self._preloaded = preloaded
+    def __init__(self, folder: Path, planted: str | None, **given: Any) -> None:
         self._port = _port_nobody_connects_from()
         self._log = folder / "service.log"
         self._given = given | {"workers": WORKERS, "port": self._port}
@@ -71,22 +69,13 @@ class Service:
         self.start()
 
     def start(self) -> None:
-        self._process = self._preloaded.start(self._log, self._factory, **self._given)
+        self._process = preloaded().start(self._log, self._factory, **self._given)
 
     def wait(self) -> None:
-        give_up_at = time.monotonic() + PATIENCE
-        while True:
-            try:
-                if httpx.get(f"{self.base}/health/ready").status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                pass
-            is_lost = not is_alive(self._process) or time.monotonic() > give_up_at
-            assert not is_lost, self._log.read_text()
-            time.sleep(0.02)
+        wait_until_ready(self._process, self.base, self._log)
 
     def kill(self) -> None:
-        self._preloaded.kill(self._process)
+        preloaded().kill(self._process)
 
     def kill_worker(self, luck: random.Random) -> None:
         """And wait until there is another process in its place."""
@@ -126,33 +115,32 @@ class Round:
 
     def write(self, writer: Editor, key: str) -> None:
         """What a thread does: a write whose answer does not come is sent again by its key."""
-        base, headers = self.service.base, bearer(key)
-        with httpx.Client(base_url=base, headers=headers, timeout=PATIENCE) as client:
+        with Connection(self.service.base, bearer(key)) as client:
             while not self.is_over.is_set():
                 attempt = writer.attempt()
                 try:
-                    request = writer.request(client, attempt)
-                except httpx.TransportError:
+                    request: Any = writer.request(client, attempt)
+                except NO_ANSWER:
                     self.is_over.wait(0.02)
                     continue
                 self.made.append(attempt)
                 try:
                     note_answer(attempt, client.send(request) if request else None)
-                except httpx.TransportError:
+                except NO_ANSWER:
                     self._repeat(client, attempt, request)
 
-    def _repeat(self, client: httpx.Client, attempt: Attempt, request: Any) -> None:
+    def _repeat(self, client: Connection, attempt: Attempt, request: Any) -> None:
         for _ in range(REPEATS):
             self.is_over.wait(0.3)
             try:
                 answer = client.send(request)
-            except httpx.TransportError:
+            except NO_ANSWER:
                 continue
             self.outcome.repeated += 1
             # A refusal is of the second request: of the first nothing is known.
             if answer.is_success:
                 attempt.outcome = "acknowledged"
-            elif answer.is_server_error and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            elif answer.is_server_error and answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
                 note_answer(attempt, answer)
             return
 
@@ -179,21 +167,18 @@ class Round:
 def run(cycles: int, *, planted: str | None = None, seed: int = 1) -> Outcome:
     outcome, begun = Outcome(), time.monotonic()
     luck = random.Random(seed)
-    preloaded = Preloaded()
-    try:
-        for first in range(0, cycles, CYCLES_OF_A_BASE):
-            with tempfile.TemporaryDirectory() as name:
-                url = new_database("kills", Path(name))
-                seed_file = prepare_small_base(url, Path(name))
-                service = Service(
-                    preloaded, Path(name), planted, database_url=url, seed_file=seed_file
-                )
+    for first in range(0, cycles, CYCLES_OF_A_BASE):
+        with tempfile.TemporaryDirectory() as name:
+            url = new_database("kills", Path(name))
+            seed_file = prepare_small_base(url, Path(name))
+            service = Service(Path(name), planted, database_url=url, seed_file=seed_file)
+            try:
                 number = min(CYCLES_OF_A_BASE, cycles - first)
                 _run_round(url, service, number, outcome, luck)
-            if outcome.faults:
-                break
-    finally:
-        preloaded.stop()
+            finally:
+                service.kill()
+        if outcome.faults:
+            break
     outcome.seconds = time.monotonic() - begun
     return outcome
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import app.commands.claim_edits as commands
@@ -25,6 +26,7 @@ from app.db import make_engine, make_sessions
 from app.freshness import PostgresqlFreshness, SqliteFreshness, Stamp
 from app.main import create_app as create_sound_app
 from app.models import Claim
+from app.models.base import utc_now
 from app.replicas import Replica
 from app.routers import imports
 
@@ -46,18 +48,19 @@ def create_app() -> FastAPI:
         time.sleep(0.002)
         return sound_edit(session, draft, edit, patch)
 
-    def take_any_version(
-        session: Session, _type: str, model: Any, record_id: int, _expected: int
-    ) -> None:
+    def take_any_version(session: Session, edit: Any, row: Claim) -> None:
+        now, own = utc_now(), Claim.id == edit.claim_id
         session.execute(
-            update(model)
-            .where(model.id == record_id)
-            .values(version=model.version + 1)
+            update(Claim)
+            .where(own)
+            .values(version=Claim.version + 1, updated_at=now)
             .execution_options(synchronize_session=False),
         )
+        set_committed_value(row, "version", session.scalar(select(Claim.version).where(own)))
+        set_committed_value(row, "updated_at", now)
 
     vars(routers)["edit_claim"] = check_then_write
-    vars(commands)["take_version"] = take_any_version
+    vars(commands)["take_claim_version"] = take_any_version
     return create_sound_app()
 
 

@@ -1,19 +1,24 @@
 """The service as forks of a process that has imported it: a start takes a tenth of the time.
 
 ``Preloaded`` runs this module as a program. For each line of settings that it reads it forks a
-process that leads a group of its own and calls ``python -m app serve``; it answers with the id.
-Only the imports, and the making of the OpenAPI document, are done once for all of them.
+process that leads a group of its own and calls ``python -m app serve``, or another command; it
+answers with the id. Only the imports, and the making of the OpenAPI document, are done once for
+all of them.
 """
 
+import atexit
 import json
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +39,7 @@ class Preloaded:
     """Starts services; at its end all of them are killed."""
 
     def __init__(self) -> None:
-        self._started: list[int] = []
+        self._started: set[int] = set()
         self._program = subprocess.Popen(
             [sys.executable, "-m", "tests.torture.preloaded"],
             cwd=ROOT,
@@ -44,31 +49,51 @@ class Preloaded:
             text=True,
         )
 
-    def start(self, log: Path, planted: str | None = None, **given: Any) -> int:
-        """The id of the process, which is its group's; ``planted`` names a factory."""
+    def start(
+        self,
+        log: Path,
+        planted: str | None = None,
+        words: Sequence[str] = ("serve",),
+        **given: Any,
+    ) -> int:
+        """The id of the process, which is its group's; ``planted`` names a factory.
+
+        Its temporary files are beside its log: who is killed leaves them.
+        """
         assert self._program.stdin is not None
         assert self._program.stdout is not None
-        wish = {"log": str(log), "planted": planted, "settings": settings(**given)}
+        environment = settings(**given) | {"TMPDIR": str(log.parent)}
+        wish = {"log": str(log), "planted": planted, "settings": environment, "words": words}
         self._program.stdin.write(json.dumps(wish) + "\n")
         self._program.stdin.flush()
         process = int(self._program.stdout.readline())
-        self._started.append(process)
+        self._started.add(process)
         return process
 
     def kill(self, process: int) -> None:
         """The whole group; and wait until all of it is gone, and with it what it held open."""
-        os.killpg(process, signal.SIGKILL)
+        if process not in self._started:
+            return
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process, signal.SIGKILL)
         give_up_at = time.monotonic() + PATIENCE
         while any(group == process for group in _living_groups()):
             assert time.monotonic() < give_up_at, "it does not die"
             time.sleep(0.002)
-        self._started.remove(process)
+        self._started.discard(process)
 
     def stop(self) -> None:
-        for process in list(self._started):
-            if is_alive(process):
-                self.kill(process)
+        for process in tuple(self._started):
+            self.kill(process)
         self._program.communicate(timeout=PATIENCE)
+
+
+@cache
+def preloaded() -> Preloaded:
+    """The one of this process, which ends with it."""
+    program = Preloaded()
+    atexit.register(program.stop)
+    return program
 
 
 def is_alive(process: int) -> bool:
@@ -119,6 +144,7 @@ def _serve(wish: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(wish["settings"])
     get_settings.cache_clear()
+    tempfile.tempdir = None  # to be looked up anew
     factory = getattr(faults, wish["planted"]) if wish["planted"] else sound_factory
 
     def create_described() -> Any:
@@ -128,7 +154,7 @@ def _serve(wish: dict[str, Any]) -> None:
 
     vars(wiring)["create_app"] = create_described
     vars(uvicorn._subprocess)["spawn"] = multiprocessing.get_context("fork")  # noqa: SLF001 - workers of the same kind
-    sys.argv = ["claimbase", "serve"]
+    sys.argv = ["claimbase", *wish["words"]]
     code: Any = 1
     try:
         main_of_app()

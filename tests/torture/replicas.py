@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 from sqlalchemy import select
 
 from app.db import make_engine, make_sessions
@@ -24,7 +23,7 @@ from app.startup import prepare
 from tests.accounts import bearer, key_of
 from tests.conftest import SEED_FILE
 from tests.standby import Pair, running_pair
-from tests.startup.servers import PATIENCE
+from tests.torture.connections import Connection
 from tests.torture.services import served
 from tests.torture.stale_reads import LONGEST_SECONDS, READS, Edited, edit, told
 
@@ -48,10 +47,10 @@ class Clients:
 
     def __init__(self, stack: ExitStack, base: str, key: dict[str, str]) -> None:
         self.base = base
-        self.signed_in = stack.enter_context(httpx.Client(base_url=base, timeout=PATIENCE))
+        self.signed_in = stack.enter_context(Connection(base))
         self.signed_in.headers.update(key)
-        self.told = stack.enter_context(httpx.Client(base_url=base, timeout=PATIENCE))
-        self.anybody = stack.enter_context(httpx.Client(base_url=base, timeout=PATIENCE))
+        self.told = stack.enter_context(Connection(base))
+        self.anybody = stack.enter_context(Connection(base))
 
     def reads(self, which: str) -> int:
         """How many anonymous reads a base has answered, by the service's own count."""
@@ -130,7 +129,7 @@ def _look_at_all(writer: Clients, reader: Clients, done: Edited, outcome: Outcom
     _look(reader.anybody, "anybody, once more", done, outcome)
 
 
-def _look(client: httpx.Client, who: str, done: Edited, outcome: Outcome) -> None:
+def _look(client: Connection, who: str, done: Edited, outcome: Outcome) -> None:
     for name, shows in READS:
         outcome.reads += 1
         if not _is_shown(shows, client, done.token):
@@ -138,7 +137,7 @@ def _look(client: httpx.Client, who: str, done: Edited, outcome: Outcome) -> Non
 
 
 def _is_shown(
-    shows: Callable[[httpx.Client, str | None], bool], client: httpx.Client, token: str | None
+    shows: Callable[[Connection, str | None], bool], client: Connection, token: str | None
 ) -> bool:
     """A problem in the place of a list does not show it either."""
     try:

@@ -3,9 +3,10 @@
 ``python -m tests.torture.schemas [--cases 5000] [--seed 1] [--planted]``; the base is SQLite, or
 one of the server that ``CLAIMBASE_TEST_DATABASE_URL`` names. schemathesis makes calls that fit the
 document and calls that do not; some of their parts are replaced by what is known to be accepted,
-so that they get beyond the first refusal. Every call is undone, so that the next finds the same
-base. The first call of each operation is one that has to succeed. The planted fault is a removal
-that is answered with a status that the document does not name.
+so that they get beyond the first refusal. What is drawn is sent in up to ``WAYS`` ways, after the
+first with parts of what was drawn before; no call is made twice. Every call is undone, so that the
+next finds the same base. The first call of each operation is one that has to succeed. The planted
+fault is a removal that is answered with a status that the document does not name.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
+from schemathesis.python.asgi import ASGIClient, get_client
 from schemathesis.specs.openapi import checks
 from sqlalchemy import Connection, Engine
 
@@ -57,6 +59,7 @@ CHECKS = [
 ANYWHERE = {"400", "401", "403", "404", "405"}
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 DATABASE = "sqlite" if SERVER is None else "postgresql"
+WAYS, TRIES = 4, 5  # of what is drawn; for a call that was not made yet
 ROLES = (None, "contributor", "curator", "curator", "admin", "admin", "admin")
 
 
@@ -65,6 +68,7 @@ class Outcome:
     """``wrong``: for operation, status and what is wrong: how often, and the first such call."""
 
     cases: int = 0
+    drawn: int = 0
     seconds: float = 0
     statuses: Counter[int] = field(default_factory=Counter)
     successes: Counter[str] = field(default_factory=Counter)
@@ -100,6 +104,29 @@ class Outcome:
         times, first = self.wrong.get(what, (0, ""))
         first = first or f"{told} | {case.as_curl_command()} | {answer.text}"
         self.wrong[what] = (times + 1, first)
+
+
+# Of a drawn call: path, query, headers, and the body with its type, if there is one.
+Drawn = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]
+
+
+def _parts_of(case: Case[Any]) -> Drawn:
+    kind = case.media_type
+    with_body = {} if kind is None else {"body": case.body, "media_type": kind}
+    return (
+        dict(case.path_parameters or {}),
+        dict(case.query or {}),
+        dict(case.headers or {}),
+        with_body,
+    )
+
+
+@contextmanager
+def one_client(app: Any) -> Iterator[ASGIClient]:
+    """For all calls; schemathesis would make one, and read the environment, for each of them."""
+    with get_client(app) as client:
+        client.trust_env = False
+        yield client
 
 
 def name_of(case: Case[Any]) -> str:
@@ -141,12 +168,13 @@ def run(engine: Engine, cases: int, number: int, *, planted: bool = False) -> Ou
         schema.app = undocumented_removals(app) if planted else app
         desk = desk_at(TestClient(app), sessions)
         connection: Connection = sessions.read.kw["bind"]
-        for operation in OPERATIONS:
-            with connection.begin_nested() as undone:
-                made = schema[operation.path][operation.method]
-                trial = Trial(made, desk, connection, operation, outcome)
-                trial.run(max(1, cases // len(OPERATIONS)), number)
-                undone.rollback()
+        with one_client(schema.app) as client:
+            for operation in OPERATIONS:
+                with connection.begin_nested() as undone:
+                    made = schema[operation.path][operation.method]
+                    trial = Trial(made, desk, client, operation, outcome)
+                    trial.run(max(1, cases // len(OPERATIONS)), number)
+                    undone.rollback()
     outcome.seconds = time.monotonic() - begun
     return outcome
 
@@ -158,11 +186,14 @@ class Trial:
         self,
         made: Any,
         desk: Desk,
-        connection: Connection,
+        client: ASGIClient,
         operation: Operation,
         outcome: Outcome,
     ) -> None:
-        self._made, self._connection, self._outcome = made, connection, outcome
+        self._made, self._client, self._outcome = made, client, outcome
+        self._connection: Connection = desk.sessions.read.kw["bind"]
+        self._drawn: list[Drawn] = []
+        self._sent: set[str] = set()
         self._name = operation.described["operationId"]
         self._keys = {
             role: getattr(desk, role).headers["authorization"] if role else None for role in ROLES
@@ -178,11 +209,12 @@ class Trial:
 
     def _case(self, query: dict[str, Any], body: Any) -> Case[Any]:
         kind = self._known.headers.get("Content-Type", "application/json")
+        with_body = {"body": body, "media_type": kind} if body else {}
+        return self._made_of(dict(self._known.path), dict(query), self._known.headers, with_body)
+
+    def _made_of(self, path: Any, query: Any, headers: Any, with_body: dict[str, Any]) -> Case[Any]:
         case: Case[Any] = self._made.Case(
-            path_parameters=dict(self._known.path),
-            query=dict(query),
-            headers=dict(self._known.headers),
-            **({"body": body, "media_type": kind} if body else {}),
+            path_parameters=path, query=query, headers=dict(headers), **with_body
         )
         return case
 
@@ -192,7 +224,7 @@ class Trial:
 
         @seed(number)
         @settings(
-            max_examples=cases,
+            max_examples=-(-cases // WAYS),
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -200,32 +232,48 @@ class Trial:
         )
         @given(case=st.one_of(strategies))
         def calls(case: Case[Any]) -> None:
-            self._mix(case, luck)
-            self._send(case, luck.choice(ROLES))
+            self._outcome.drawn += 1
+            self._drawn.append(_parts_of(case))
+            for way in range(WAYS):
+                self._send_another(luck, of_one=way == 0)
 
         calls()
 
-    def _mix(self, case: Case[Any], luck: random.Random) -> None:
-        """Put what is known into some parts of the call."""
+    def _mixed(self, luck: random.Random, *, of_one: bool) -> Case[Any]:
+        """Put what is known into some parts of what was drawn last, or with parts of others."""
+        last = self._drawn[-1]
+        path, query, headers, with_body = (
+            last[part] if of_one else luck.choice(self._drawn)[part] for part in range(len(last))
+        )
         if luck.random() < 0.7:
-            case.path_parameters = dict(self._known.path)
+            path = self._known.path
         if luck.random() < 0.8:
-            for name, value in self._known.headers.items():
-                case.headers[name] = value
+            headers = headers | self._known.headers
         if luck.random() < 0.5:
-            case.query = dict(case.query or {}) | self._known.query
+            query = query | self._known.query
         known = self._known.body
-        if isinstance(known, dict) and luck.random() < 0.6:
-            made = case.body if isinstance(case.body, dict) else {}
+        if with_body and isinstance(known, dict) and luck.random() < 0.6:
+            made = with_body["body"] if isinstance(with_body["body"], dict) else {}
             kept = [name for name in made if luck.random() < 0.25]
-            case.body = known | {name: made[name] for name in kept}
+            with_body = with_body | {"body": known | {name: made[name] for name in kept}}
+        return self._made_of(dict(path), dict(query), headers, with_body)
+
+    def _send_another(self, luck: random.Random, *, of_one: bool) -> None:
+        for _ in range(TRIES):
+            case, role = self._mixed(luck, of_one=of_one), luck.choice(ROLES)
+            said = (case.path_parameters, case.query, dict(case.headers), case.body)
+            call = repr((role, case.media_type, said))
+            if call not in self._sent:
+                self._sent.add(call)
+                self._send(case, role)
+                return
 
     def _send(self, case: Case[Any], role: str | None) -> None:
         case.headers.pop("Authorization", None)
         if key := self._keys[role]:
             case.headers["Authorization"] = key
         undone = self._connection.begin_nested()
-        answer = case.call()
+        answer = case.call(session=self._client)
         undone.rollback()
         self._outcome.judge(case, answer, has_key=bool(key))
 
@@ -262,9 +310,9 @@ def main() -> int:
     told = ", ".join(f"{times} x {status}" for status, times in sorted(outcome.statuses.items()))
     fewest = min(outcome.successes.values(), default=0)
     print(
-        f"{DATABASE}: {outcome.cases} calls of {len(OPERATIONS)} operations in "
-        f"{outcome.seconds:.0f} s: {told}; each operation succeeded at least {fewest} times; "
-        f"{len(found)} faults",
+        f"{DATABASE}: {outcome.cases} calls, from {outcome.drawn} that were drawn, of "
+        f"{len(OPERATIONS)} operations in {outcome.seconds:.0f} s: {told}; "
+        f"each operation succeeded at least {fewest} times; {len(found)} faults",
     )
     for line in found:
         print(f"  {line}")

@@ -27,6 +27,7 @@ from hypothesis.errors import Flaky
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.generation.stateful.state_machine import StepOutput, normalize_name
+from schemathesis.python.asgi import ASGIClient
 from sqlalchemy import Connection, Engine
 
 from app.config import Settings
@@ -38,7 +39,7 @@ from tests.conftest import rolled_back
 from tests.torture import schemas
 from tests.torture.known_calls import LISTS, Known, known_call
 from tests.torture.planted import failing_later_versions
-from tests.torture.schemas import DATABASE, name_of, new_base, strict_document
+from tests.torture.schemas import DATABASE, name_of, new_base, one_client, strict_document
 
 STEPS, SCENARIOS_OF_A_SEED = 25, 10
 ENOUGH = 500  # scenarios, to reach everything
@@ -94,27 +95,30 @@ def run(engine: Engine, scenarios: int, number: int, *, planted: bool = False) -
         schema.config.generation.update(modes=[GenerationMode.POSITIVE])
         schema.app = failing_later_versions(app) if planted else app
         caller = Caller(desk_at(TestClient(app), sessions), sessions.read.kw["bind"], outcome)
-        while outcome.scenarios < scenarios:
-            number += 1
-            caller.number = number
-            # A call that is made once more can be answered otherwise.
-            with suppress(Flaky):
-                seed(number)(_machine(schema, caller)).run(
-                    settings=settings(
-                        max_examples=min(scenarios - outcome.scenarios, SCENARIOS_OF_A_SEED),
-                        stateful_step_count=STEPS,
-                        database=None,
-                        deadline=None,
-                        suppress_health_check=list(HealthCheck),
-                        phases=[Phase.generate],
-                    ),
-                )
+        with one_client(schema.app) as caller.client:
+            while outcome.scenarios < scenarios:
+                number += 1
+                caller.number = number
+                # A call that is made once more can be answered otherwise.
+                with suppress(Flaky):
+                    seed(number)(_machine(schema, caller)).run(
+                        settings=settings(
+                            max_examples=min(scenarios - outcome.scenarios, SCENARIOS_OF_A_SEED),
+                            stateful_step_count=STEPS,
+                            database=None,
+                            deadline=None,
+                            suppress_health_check=list(HealthCheck),
+                            phases=[Phase.generate],
+                        ),
+                    )
     outcome.seconds = time.monotonic() - begun
     return outcome
 
 
 class Caller:
     """What is known of the calls, and what comes of them."""
+
+    client: ASGIClient
 
     def __init__(self, desk: Desk, connection: Connection, outcome: Outcome) -> None:
         self.connection, self.outcome = connection, outcome
@@ -187,7 +191,7 @@ def _machine(schema: Any, caller: Caller) -> Any:
 
         def step(self, input: Any) -> Any:  # noqa: A002 - schemathesis' name
             role = caller.prepare(input)
-            answer = self.call(input.case)
+            answer = self.call(input.case, session=caller.client)
             self.after_call(answer, input.case)
             caller.judge(input, answer, role)
             return StepOutput(answer, input.case)

@@ -17,10 +17,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 from sqlalchemy import select, text
 
 from app.db import make_engine, make_sessions
@@ -30,7 +30,7 @@ from app.startup import prepare
 from tests.accounts import bearer, key_of
 from tests.conftest import SEED_FILE
 from tests.databases import SERVER, new_database
-from tests.startup.servers import PATIENCE
+from tests.torture.connections import Connection
 from tests.torture.services import served
 
 CLAIMS = len(json.loads(SEED_FILE.read_text())["claims"])
@@ -42,7 +42,7 @@ LONGEST_SECONDS = 3.0  # that another process may be behind on PostgreSQL
 
 EDITED, BESIDE = "Edited with", "Beside it"
 PASSAGE = "milia-syndrome/p1"
-Shows = Callable[[httpx.Client, str | None], bool]
+Shows = Callable[[Connection, str | None], bool]
 
 
 @dataclass
@@ -70,8 +70,8 @@ def run(edits: int, *, planted: str | None = None) -> Outcome:
         with (
             served(url, planted=factory) as one,
             served(url, planted=factory) as other,
-            httpx.Client(base_url=one.base, timeout=PATIENCE) as first,
-            httpx.Client(base_url=other.base, timeout=PATIENCE) as second,
+            Connection(one.base) as first,
+            Connection(other.base) as second,
         ):
             beside = _add_beside(first, headers)
             milia, of_other, is_public = None, None, True
@@ -91,7 +91,7 @@ def run(edits: int, *, planted: str | None = None) -> Outcome:
     return outcome
 
 
-def _add_beside(client: httpx.Client, headers: dict[str, str]) -> str:
+def _add_beside(client: Connection, headers: dict[str, str]) -> str:
     """The id of a published claim about another condition."""
     reason = {"reason": "To be edited."}
     made = {"slug": OTHER, "name": "Rosacea", **reason}
@@ -121,7 +121,7 @@ class Edited(NamedTuple):
 
 
 def edit(
-    client: httpx.Client, headers: dict[str, str], claim: str, number: int, words: str = EDITED
+    client: Connection, headers: dict[str, str], claim: str, number: int, words: str = EDITED
 ) -> Edited:
     """Change the claim."""
     record = client.get(f"/claims/{claim}", headers=headers).json()
@@ -138,13 +138,13 @@ def edit(
         answer = client.post(f"/claims/{claim}/{step}", json=body, headers=headers | tag)
     else:
         answer = client.patch(f"/claims/{claim}", json=body, headers=headers | tag)
-    assert answer.status_code == httpx.codes.OK, answer.text
+    assert answer.status_code == HTTPStatus.OK, answer.text
     change = int(answer.headers["claimbase-change"])
     return Edited(None if step == "retract" else token, change)
 
 
 def _look(
-    client: httpx.Client,
+    client: Connection,
     expected: str | None,
     outcome: Outcome,
     reads: Sequence[tuple[str, Shows]],
@@ -164,7 +164,7 @@ def _look(
         outcome.delays.append(time.monotonic() - begun)
 
 
-def _listed(client: httpx.Client, path: str, expected: str | None, words: str = EDITED) -> bool:
+def _listed(client: Connection, path: str, expected: str | None, words: str = EDITED) -> bool:
     """Whether what is at the path has the claim with its token, or not at all."""
     body = client.get(path).text
     if expected is None:
@@ -172,19 +172,19 @@ def _listed(client: httpx.Client, path: str, expected: str | None, words: str = 
     return f"{words} {expected}." in body
 
 
-def _one(client: httpx.Client, expected: str | None) -> bool:
+def _one(client: Connection, expected: str | None) -> bool:
     answer = client.get("/claims/CLM1")
     if expected is None:
-        return answer.status_code == httpx.codes.GONE
+        return answer.status_code == HTTPStatus.GONE
     return f"{EDITED} {expected}." in answer.text
 
 
-def _found(client: httpx.Client, expected: str | None) -> bool:
+def _found(client: Connection, expected: str | None) -> bool:
     rows = client.get(f"/claims?q={expected or 'edited'}").json()["data"]
     return [row["id"] for row in rows] == ([] if expected is None else ["CLM1"])
 
 
-def _counted(client: httpx.Client, expected: str | None, claims: int) -> bool:
+def _counted(client: Connection, expected: str | None, claims: int) -> bool:
     answer: dict[str, Any] = client.get("/claims?limit=1&facet=type").json()
     total: int = answer["meta"]["total"]
     listed = sum(value["count"] for value in answer["facets"]["type"]["values"])

@@ -15,7 +15,6 @@ a connection can be lost after the commit. An answer that has begun is cut off, 
 it were whole. The planted fault is a pool that hands out connections without trying them.
 """
 
-import argparse
 import random
 import tempfile
 import time
@@ -28,10 +27,10 @@ from app.db import make_engine, make_sessions
 from tests.accounts import key_of
 from tests.postgresql import find_binaries, given_to_postgres
 from tests.standby import PostgresServer
-from tests.startup.servers import Server
 from tests.torture.clients import EDITORS, READERS, Clients, Outcome
+from tests.torture.options import asked, verdict
 from tests.torture.preloaded import children_of
-from tests.torture.services import served
+from tests.torture.services import Served, served
 from tests.torture.writers import (
     Attempt,
     base_faults,
@@ -121,14 +120,14 @@ def _try(
     made: list[Attempt] = []
     factory = "create_untried_app" if planted else None
     with served(database.url, WORKERS, planted=factory) as server:
-        workers = children_of(server.process.pid)
+        workers = children_of(server.pid)
         for number in range(rounds):
             clients = Clients(server, key, outcome, f"r{number}")
             with clients.at_work():
                 _fail(database, clients, outcome, seconds)
             made += clients.made
             _end_while_nobody_asks(database, server, outcome)
-        if children_of(server.process.pid) != workers:
+        if children_of(server.pid) != workers:
             outcome.faults.append("a worker was replaced, and what it was answering cut off")
     with sessions.read() as session:
         outcome.faults += disagreements(made, tokens_in(session))
@@ -152,7 +151,7 @@ def _fail(database: Database, clients: Clients, outcome: Outcome, seconds: float
     clients.wait_for_progress()
 
 
-def _end_while_nobody_asks(database: Database, server: Server, outcome: Outcome) -> None:
+def _end_while_nobody_asks(database: Database, server: Served, outcome: Outcome) -> None:
     """The first to ask afterwards, of either process, are answered."""
     for is_after in (False, True):  # before, so that both have connections
         if is_after:
@@ -164,11 +163,7 @@ def _end_while_nobody_asks(database: Database, server: Server, outcome: Outcome)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--planted", action="store_true", help="with the fault: has to be found")
-    given = parser.parse_args()
+    given = asked(__doc__, seconds=60.0, rounds=3)
     outcome = run(given.seconds, given.rounds, planted=given.planted)
     print(
         f"postgresql: {dict(outcome.done)} under {EDITORS} editors, an importer and {READERS} "
@@ -176,9 +171,7 @@ def main() -> int:
         f"{dict(outcome.reads)}, writes {dict(outcome.writes)}, the slowest answer after "
         f"{outcome.slowest:.1f} s, {len(outcome.faults)} faults",
     )
-    for line in outcome.faults[:10]:
-        print(f"  {line}")
-    return int(bool(outcome.faults) is not given.planted)
+    return verdict(outcome.faults, planted=given.planted)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pytest
 from tests.databases import SERVER
 from tests.torture.kills import PLANTED, run
 
-CYCLES = 24 if SERVER is None else 8
+CYCLES = 30 if SERVER is None else 10
 
 
 def test_nothing_acknowledged_is_lost_by_a_kill_and_nothing_is_half_written() -> None:

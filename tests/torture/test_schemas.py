@@ -7,7 +7,7 @@ from tests.torture.schemas import problems, run
 
 
 def test_every_answer_keeps_what_the_document_promises(empty_engine: Engine) -> None:
-    outcome = run(empty_engine, 2 * len(OPERATIONS), 1)
+    outcome = run(empty_engine, 32 * len(OPERATIONS), 1)
 
     assert list(problems(outcome)) == []
-    assert outcome.cases > len(OPERATIONS)
+    assert outcome.cases > 25 * len(OPERATIONS)

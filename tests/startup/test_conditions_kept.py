@@ -18,6 +18,7 @@ from app.models import Citation, Claim, Concept, Condition
 from app.policy import Role
 from tests.accounts import bearer, key_of
 from tests.api.curation import REASON, body_of, drafted, moved, patched, published
+from tests.api.sources import leaflet
 from tests.databases import SERVER, seeded_database
 from tests.startup.kept import asking, eventually, make_service, other_program
 from tests.torture.kept_answers import run
@@ -92,6 +93,19 @@ EDITS: dict[str, Callable[[TestClient, dict[str, Any]], Any]] = {
     "a retraction": lambda curator, claim: moved(curator, claim, "retract"),
     "a concept": lambda curator, _: curator.post(
         "/concepts", json={"key": "hat", "label": "hat", "kind": "other", "reason": REASON}
+    ).raise_for_status(),
+    "a condition": lambda curator, _: curator.post(
+        "/conditions",
+        json={
+            "slug": "acne",
+            "name": "Acne",
+            "aliases": [{"slug": "acne-vulgaris", "name": "Acne vulgaris"}],
+            "xrefs": [{"id": "MESH:D000152", "fit": "exact"}],
+            "reason": REASON,
+        },
+    ).raise_for_status(),
+    "a document": lambda curator, _: curator.post(
+        "/documents", json=leaflet(key="of-nobody")
     ).raise_for_status(),
 }
 

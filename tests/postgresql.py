@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import SystemRandom
 
 
 def find_binaries() -> Path:
@@ -28,11 +29,14 @@ def find_binaries() -> Path:
     raise SystemExit("No PostgreSQL server is installed (Debian: apt-get install postgresql).")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def lasting_port() -> int:
+    """For a server that may be stopped and started again: not one of those that the system gives
+    to clients, who could have it meanwhile."""
+    while True:
+        port = SystemRandom().randrange(10_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def words_of_postgres() -> list[str]:
@@ -52,7 +56,7 @@ def running_server() -> Iterator[str]:
     binaries = find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="claimbase-pg-"))
     given_to_postgres(folder)
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", lasting_port()
 
     def run(*words: str | Path) -> None:
         command = [*words_of_postgres(), *map(str, words)]

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
 
-from tests.postgresql import find_binaries, given_to_postgres, words_of_postgres
-from tests.startup.servers import PATIENCE, free_port
+from tests.postgresql import find_binaries, given_to_postgres, lasting_port, words_of_postgres
+from tests.startup.servers import PATIENCE
 from tests.torture.preloaded import children_of, is_alive
 
 
@@ -26,7 +26,7 @@ class PostgresServer:
         self._folder = folder
         self._data = folder / name
         self.name = name  # it is known to its primary by it
-        self.port = free_port()
+        self.port = lasting_port()
 
     @property
     def url(self) -> str:

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.config import Settings
-from app.json_parts import Json, json_object, with_members, written
+from app.json_parts import Json, object_pieces, with_members, written
 from app.queries.pages import Page, PageAt
 from app.queries.past_reading import Reading
 from app.schemas.shared import PageIn
@@ -39,7 +39,7 @@ def answer(
     ``links`` are added to ``self`` and ``license`` in the Link header, and so are
     ``alternates``, each a media type and an address.
     """
-    content = json_object(body) if isinstance(body, dict) else written(body)
+    content = b"".join(object_pieces(body)) if isinstance(body, dict) else written(body)
     if request.method == "POST":
         headers = {"Cache-Control": "no-store"}
     else:

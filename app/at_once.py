@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.budgets import LosesPatienceError, patience
-from app.turns import Turns
+from app.turns import Turns, may_leave_memory_waiting
 
 # Each about a millisecond.
 LOOKS = 4
@@ -33,7 +33,7 @@ def at_once(read: Callable[..., Response]) -> Callable[..., Awaitable[Response]]
         if (
             session is not None
             and turns.of(request) is turns.light
-            and turns.nobody_waits(request.app.state.metrics.cache.hits)
+            and may_leave_memory_waiting(request)
         ):
             try:
                 with patience(session, LOOKS):

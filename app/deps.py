@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -48,9 +49,7 @@ async def authorise(request: Request) -> None:
     """
     request.state.route = request.scope["route"].path  # for metrics and logs
     given = request.headers.getlist("authorization")
-    request.state.actor = actor = (
-        await run_in_threadpool(_actor_of, request.app.state.sessions, given) if given else None
-    )
+    request.state.actor = actor = await _who_asks(request, given) if given else None
     if actor is not None:
         _count(request, actor)
     operation = request.scope["route"].name
@@ -76,6 +75,18 @@ def _count(request: Request, actor: Actor) -> None:
         raise too_many_requests(quota)
 
 
+async def _who_asks(request: Request, given: list[str]) -> Actor:
+    """Looked up here and not in a thread where that cannot wait."""
+    sessions: Sessions = request.app.state.sessions
+    if begins_at_once(request):
+        found = _actor_of(sessions, given)
+    else:
+        found = await run_in_threadpool(_actor_of, sessions, given)
+    if found.is_due:
+        await run_in_threadpool(_touch, sessions, found)
+    return found
+
+
 def _actor_of(sessions: Sessions, given: list[str]) -> Actor:
     scheme, _, key = given[0].partition(" ")
     with sessions.read() as session:
@@ -87,8 +98,6 @@ def _actor_of(sessions: Sessions, given: list[str]) -> Actor:
             "The key is not valid: mistyped, unknown, expired, revoked, or its account disabled.",
             headers=REFUSED_CHALLENGE,
         )
-    if found.is_due:
-        _touch(sessions, found)
     return found
 
 
@@ -128,8 +137,8 @@ async def _read_session(request: Request, at_least: AtLeast = None) -> AsyncIter
     back takes as long as many an answer."""
     as_of = request.query_params.get("as_of", "")
     named = int(as_of) if CHANGE_NUMBER.fullmatch(as_of) else 0
-    context = _bounded_reading(request, named, at_least)
-    if at_least is None and named == 0 and _begins_at_once(request):
+    context = bounded_reading(request, named, at_least)
+    if at_least is None and named == 0 and begins_at_once(request):
         with context as session, ExitStack() as opened:
             request.state.session_at_hand = session
             request.state.opened = opened
@@ -141,23 +150,28 @@ async def _read_session(request: Request, at_least: AtLeast = None) -> AsyncIter
             yield session
 
 
-def _begins_at_once(request: Request) -> bool:
+def begins_at_once(request: Request) -> bool:
     """Whether there is no server to be asked, and a connection to be had without waiting.
 
     SQLite reads nothing before the first statement.
     """
     sessions: Sessions = request.app.state.sessions
     bind = sessions.read.kw["bind"]
-    pool = getattr(bind, "pool", None)
-    return (
-        bind.dialect.name == "sqlite"
-        and isinstance(pool, QueuePool)
-        and pool.checkedout() < pool.size()
-    )
+    if bind.dialect.name != "sqlite":
+        return False
+    if isinstance(bind, Connection):
+        return True
+    pool = bind.pool
+    return isinstance(pool, QueuePool) and pool.checkedout() < pool.size()
 
 
 @contextmanager
-def _bounded_reading(request: Request, least: int, at_least: str | None) -> Iterator[Session]:
+def bounded_reading(
+    request: Request,
+    least: int = 0,
+    at_least: str | None = None,
+) -> Iterator[Session]:
+    """As ``reading``, for as long as one read may take the database."""
     seconds: float = request.app.state.settings.read_seconds
     with reading(request, least, at_least) as session, time_budget(session, seconds):
         yield session

@@ -18,6 +18,7 @@ from app.db import Sessions, make_engine, make_memory_engine, make_sessions
 from app.deps import authorise
 from app.freshness import NeverFresh, PostgresqlFreshness, freshness_of
 from app.metrics import Metrics
+from app.middleware.direct_reads import DirectRead, DirectReadsMiddleware
 from app.middleware.faults import FaultsMiddleware
 from app.middleware.methods import MethodsMiddleware
 from app.middleware.metrics import MetricsMiddleware
@@ -53,6 +54,7 @@ from app.routers import (
     system,
     vocabulary,
 )
+from app.schemas.shared import AsOf, FormattedExclusions
 from app.startup import refuse_foreign_base
 from app.streams import Streams
 from app.turns import Turns, take_turn
@@ -79,6 +81,21 @@ ROUTERS = (
     condition_edits,
     proposals,
     queue,
+)
+DIRECT_READS = (
+    DirectRead(
+        "/claims/{claim_id}",
+        r"/claims/(?P<claim_id>CLM[1-9][0-9]{0,17})",
+        claims.read_claim,
+        default=AsOf(),
+    ),
+    DirectRead("/claims", r"/claims", claims.read_claims, claims.ASKED.read),
+    DirectRead(
+        "/conditions/{slug}",
+        r"/conditions/(?P<slug>[a-z0-9-]{1,200})",
+        conditions.read_condition,
+        default=FormattedExclusions(),
+    ),
 )
 SWAGGER_ASSETS = Path(fastapi_offline.__file__).parent / "static"
 OWN_ASSETS = Path(__file__).parent / "static"
@@ -176,6 +193,7 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     app.mount("/assets/swagger-ui", StaticFiles(directory=SWAGGER_ASSETS), name="swagger-ui")
     app.mount("/assets", StaticFiles(directory=OWN_ASSETS), name="assets")
     # The last one added is the outermost.
+    app.add_middleware(DirectReadsMiddleware, reads=DIRECT_READS)
     if settings.replica_url is not None:
         app.add_middleware(ReplicasMiddleware)
     app.add_middleware(MethodsMiddleware, routes=app.routes)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import QueryParams
 
 from app.errors import InvalidRequestError
 from app.problems import MAX_ERRORS, did_you_mean
@@ -38,15 +39,19 @@ class QueryOf(Generic[ModelT]):
         self.documented = {"parameters": parameters}
         self._lists = {one["name"] for one in parameters if _is_array(one["schema"])}
 
-    async def __call__(self, request: Request) -> ModelT:
+    def read(self, params: QueryParams) -> ModelT:
+        """Raises ValidationError."""
         given: dict[str, Any] = {}
-        for name, value in request.query_params.multi_items():
+        for name, value in params.multi_items():
             if name in self._lists:
                 given.setdefault(name, []).append(value)
             else:
                 given[name] = value
+        return self._model.model_validate(given)
+
+    async def __call__(self, request: Request) -> ModelT:
         try:
-            return self._model.model_validate(given)
+            return self.read(request.query_params)
         except ValidationError as error:
             faults = error.errors(include_url=False)
             raise RequestValidationError(
@@ -56,7 +61,12 @@ class QueryOf(Generic[ModelT]):
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """A dependency of the whole application. Raises InvalidRequestError."""
-    known = _known_parameters(request.app, request.scope["route"].path, request.method)
+    refuse_unknown(request, request.scope["route"].path)
+
+
+def refuse_unknown(request: Request, route: str) -> None:
+    """Raises InvalidRequestError."""
+    known = _known_parameters(request.app, route, request.method)
     if known is None:
         return
     errors = []

@@ -56,6 +56,15 @@ class Turns:
         return self.light if request.method in READS else self.writes
 
 
+def may_leave_memory_waiting(request: Request) -> bool:
+    """``nobody_waits``, asked once for each request."""
+    state = request.state
+    if not hasattr(state, "nobody_waits"):
+        turns: Turns = request.app.state.turns
+        state.nobody_waits = turns.nobody_waits(request.app.state.metrics.cache.hits)
+    return bool(state.nobody_waits)
+
+
 async def take_turn(request: Request) -> AsyncIterator[None]:
     """A dependency of the whole application: held until the answer is made, not until sent."""
     turns: Turns = request.app.state.turns

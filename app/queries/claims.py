@@ -1,6 +1,6 @@
 """Reading claims: one, a version of one, a page of many."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -66,15 +66,24 @@ def get_claim(session: Session, text: str, *, signed_in: bool = False) -> OneCla
         if withdrawal is None or not withdrawal.versions:
             raise NotFoundError("There is no claim of this id.")
         raise withdrawn(text, withdrawal)
+    named = claim_as_json(session, number)
+    withdrawn_by = withdrawal.record if withdrawal else None
+    return OneClaim(named.id, row.condition_id, named.version, named.content, withdrawn_by)
+
+
+class NamedClaim(NamedTuple):
+    """One claim as it is answered, under its public id."""
+
+    id: str
+    version: int
+    content: Json
+
+
+def claim_as_json(session: Session, number: int) -> NamedClaim:
+    """A claim that is there, with its open conflicts and all their sides."""
     [claim] = claims_as_json(session, [number])
     content = with_members(claim.content, {"included": included_as_json(session, [claim])})
-    return OneClaim(
-        public_id(Prefix.claim, number),
-        row.condition_id,
-        claim.version,
-        content,
-        withdrawal.record if withdrawal else None,
-    )
+    return NamedClaim(public_id(Prefix.claim, number), claim.version, content)
 
 
 def get_claim_version(session: Session, text: str, *, signed_in: bool = False) -> Record:
@@ -143,7 +152,7 @@ def included_conflicts(
     ids = {ref["id"] for claim in claims for ref in claim["conflicts"]}
     if view.excludes:
         kept = (conflict for conflict in view.conflicts.values() if conflict["id"] in ids)
-        return {"conflicts": [{part: conflict[part] for part in BRIEF} for conflict in kept]}
+        return {"conflicts": _brief(kept)}
     numbers = sorted(number_of(Prefix.conflict, id_) for id_ in ids)
     return {"conflicts": conflict_briefs(session, numbers)}
 
@@ -165,8 +174,9 @@ def shown_claims(
             body["type"],
             body["question"],
             body["conflict"],
-            body["conflicts"],
+            [number_of(Prefix.conflict, ref["id"]) for ref in body["conflicts"]],
             written(body),
+            b"}",
         )
         for id_, body in zip(ids, bodies, strict=True)
     ]
@@ -178,11 +188,15 @@ def included_as_json(
     view: View = EVERYTHING,
 ) -> Json:
     """Who reads one side is given the others: the conflicts of these claims, in full."""
+    numbers = {number for claim in claims for number in claim.conflicts}
     if view.excludes:
-        records = [{"conflicts": claim.conflicts} for claim in claims]
-        return written(included_conflicts(session, records, view))
-    ids = {number_of(Prefix.conflict, ref["id"]) for claim in claims for ref in claim.conflicts}
-    return json_object({"conflicts": json_array(briefs_as_json(session, ids))})
+        kept = [own for number, own in view.conflicts.items() if number in numbers]
+        return written({"conflicts": _brief(kept)})
+    return json_object({"conflicts": json_array(briefs_as_json(session, numbers))})
+
+
+def _brief(conflicts: Iterable[Record]) -> list[Record]:
+    return [{part: conflict[part] for part in BRIEF} for conflict in conflicts]
 
 
 def _claim_number(text: str) -> int:

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from pydantic_core import to_json
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
-from app.json_parts import Json, json_object, written
+from app.json_parts import Pieces, written
 from app.models import (
     Citation,
     Claim,
@@ -155,20 +156,32 @@ def _gravest_first(conflict: Record) -> int:
     return -Severity(conflict["severity"]["effective"]).rank
 
 
-_CITED = (
-    select(Passage.document_id, Passage.key, func.count())
-    .join(Citation, Citation.passage_id == Passage.id)
-    .join(Claim, Claim.id == Citation.claim_id)
-    .where(visible_claims(), Claim.condition_id == bindparam("condition"))
-    .group_by(Passage.document_id, Passage.key)
-)
+_CITATION, _PASSAGE = Citation.__table__.c, Passage.__table__.c
+
+
+def _cited(*clauses: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Document and key of each passage that is cited, and how often; counted before passages are
+    looked up, which are few."""
+    counted = (
+        select(_CITATION.passage_id, func.count().label("citations"))
+        .join_from(Citation.__table__, Claim.__table__)
+        .where(visible_claims(), Claim.__table__.c.condition_id == bindparam("condition"), *clauses)
+        .group_by(_CITATION.passage_id)
+        .subquery()
+    )
+    return select(_PASSAGE.document_id, _PASSAGE.key, counted.c.citations).join_from(
+        counted, Passage.__table__, _PASSAGE.id == counted.c.passage_id
+    )
+
+
+_CITED = _cited()
 
 
 def _documents(session: Session, condition_id: int, view: View) -> list[Record]:
     """The documents that the claims cite; for each passage how many citations it has here."""
     statement = _CITED
     if view.excludes:
-        statement = statement.where(Claim.id.in_(list(view.counts)), view.citation_counts)
+        statement = _cited(Claim.id.in_(list(view.counts)), view.citation_counts)
     rows = session.execute(statement, {"condition": condition_id}).all()
     counts = {(document_id, key): number for document_id, key, number in rows}
     records = document_records(session, sorted({row[0] for row in rows}))
@@ -199,23 +212,21 @@ def _by_type(
     claims: Sequence[ClaimJson],
     by_type: Sequence[Record],
     vocabulary: Vocabulary,
-) -> list[Json]:
+) -> Pieces:
+    """A list of the types, each with its claims in the order of the questions."""
     order = {row.key: place for place, row in enumerate(vocabulary.questions)}
     types = {row.key: row for row in vocabulary.types}
-    groups: dict[str, list[Json]] = {row["type"]: [] for row in by_type}
-    for claim in sorted(claims, key=lambda claim: order.get(claim.question, len(order))):
-        groups[claim.type].append(claim.content)
-    return [
-        json_object(
-            {
-                **count,
-                "title": types[count["type"]].title,
-                "description": types[count["type"]].description,
-                "data": groups[count["type"]],
-            },
-        )
-        for count in by_type
-    ]
+    groups: dict[str, list[bytes | memoryview]] = {row["type"]: [] for row in by_type}
+    last = len(order)
+    for claim in sorted(claims, key=lambda claim: order.get(claim.question, last)):
+        groups[claim.type] += (b",", *claim.pieces)
+    pieces = Pieces()
+    for count in by_type:
+        own = types[count["type"]]
+        head = to_json({**count, "title": own.title, "description": own.description})
+        begun = b'%s%s,"data":[' % (b"," if pieces else b"[", head[:-1])
+        pieces += (begun, *groups[count["type"]][1:], b"]}")
+    return Pieces([*pieces, b"]"]) if pieces else Pieces([b"[]"])
 
 
 def list_conditions(

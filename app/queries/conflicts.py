@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.conflicts.decisions import STALE
@@ -12,6 +12,7 @@ from app.identifiers import Prefix, parse_id, public_id
 from app.models import Concept, Condition, Conflict
 from app.queries.names import concept_ids, condition_ids
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
+from app.queries.prepared import Prepared
 from app.queries.records import Record, stamp
 from app.queries.view import EVERYTHING, View
 from app.vocabulary import Severity
@@ -127,7 +128,7 @@ def conflict_briefs(session: Session, ids: Sequence[int]) -> list[Record]:
 
 
 _CONFLICT, _CONDITION, _SUBJECT = (model.__table__.c for model in (Conflict, Condition, Concept))
-_RECORDS: Select[*tuple[Any, ...]] = (
+_RECORDS = Prepared(
     select(
         *_CONFLICT,
         _CONDITION.slug,
@@ -137,19 +138,19 @@ _RECORDS: Select[*tuple[Any, ...]] = (
     )
     .join_from(Conflict.__table__, Condition.__table__)
     .outerjoin(Concept.__table__, _SUBJECT.id == _CONFLICT.subject_id)
-    .where(_CONFLICT.id.in_(bindparam("ids", expanding=True)))
+    .where(_CONFLICT.id.in_(bindparam("ids", expanding=True))),
 )
 
 
 def conflict_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     """Conflicts as they are answered and as their revisions keep them."""
-    rows = session.execute(_RECORDS, {"ids": list(ids)})
+    rows = _RECORDS.all(session, {"ids": list(ids)})
     return {row.id: conflict_record(row) for row in rows}
 
 
 def conflict_record(row: Any) -> Record:
     """Of the columns of a conflict, with slug and name of its condition, and its subject."""
-    return {**conflict_head(row), **row.body, **conflict_tail(row)}
+    return {**conflict_head(row), **row.body, **conflict_tail(row, row.decision)}
 
 
 def conflict_head(row: Any) -> Record:
@@ -173,11 +174,11 @@ def conflict_head(row: Any) -> Record:
     }
 
 
-def conflict_tail(row: Any) -> Record:
+def conflict_tail(row: Any, decision: Any) -> Record:
     """What stands behind it."""
     return {
         "fingerprint": row.fingerprint,
-        "decision": row.decision,
+        "decision": decision,
         "decision_status": row.decision_status,
         "vocabulary_version": row.vocabulary_number,
         "created_at": stamp(row.created_at),

@@ -210,7 +210,7 @@ def concept_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     }
 
 
-_CONDITIONS = select(Condition).where(Condition.id.in_(_IDS))
+_CONDITIONS: Select[*tuple[Any, ...]] = select(*_CONDITION).where(_CONDITION.id.in_(_IDS))
 _ALIASES = _parts(
     ConditionAlias.condition_id, ConditionAlias.slug, ConditionAlias.name, by=ConditionAlias.slug
 )
@@ -220,8 +220,9 @@ _CONDITION_XREFS = _parts(
 
 
 def condition_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    session.flush()  # as models would have it: tables are read as they are
     asked = {"ids": list(ids)}
-    rows = session.scalars(_CONDITIONS, asked)
+    rows = session.execute(_CONDITIONS, asked)
     aliases = _gather(session.execute(_ALIASES, asked))
     xrefs = _gather(session.execute(_CONDITION_XREFS, asked))
     return {
@@ -240,19 +241,20 @@ def condition_records(session: Session, ids: Sequence[int]) -> dict[int, Record]
     }
 
 
-_DOCUMENTS = select(Document).where(Document.id.in_(_IDS))
-_PASSAGES = (
-    select(Passage)
-    .where(Passage.document_id.in_(_IDS))
-    .order_by(Passage.document_id, Passage.position)
+_DOCUMENTS: Select[*tuple[Any, ...]] = select(*_DOCUMENT).where(_DOCUMENT.id.in_(_IDS))
+_PASSAGES: Select[*tuple[Any, ...]] = (
+    select(*_PASSAGE)
+    .where(_PASSAGE.document_id.in_(_IDS))
+    .order_by(_PASSAGE.document_id, _PASSAGE.position)
 )
 
 
 def document_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    session.flush()
     asked = {"ids": list(ids)}
-    rows = session.scalars(_DOCUMENTS, asked)
-    passages: dict[int, list[Passage]] = defaultdict(list)
-    for passage in session.scalars(_PASSAGES, asked):
+    rows = session.execute(_DOCUMENTS, asked)
+    passages: dict[int, list[AnyRow]] = defaultdict(list)
+    for passage in session.execute(_PASSAGES, asked):
         passages[passage.document_id].append(passage)
     return {
         row.id: {

@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from sqlalchemy import BindParameter, Select, String, Text, bindparam, cast, select, type_coerce
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 from app.identifiers import Prefix, public_id
 from app.json_parts import Json, as_text, json_object, with_members
@@ -28,16 +32,51 @@ _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _CONDITION: BindParameter[Any] = bindparam("condition")
 
 
+# An open conflict as it stands in a claim: its number, its kind, how grave it is.
+Ref = tuple[int, str, str]
+
+
 class ClaimJson(NamedTuple):
-    """A claim as it is answered, and what has to be known of it to place it in an answer."""
+    """A claim as it is answered, and what has to be known of it to place it in an answer.
+
+    ``conflicts`` are their numbers. ``record`` and ``rest`` are its JSON: what is written out,
+    whose last brace is not part of it, and what is computed.
+    """
 
     id: int
     version: int
     type: str
     question: str
     is_flagged: bool
-    conflicts: list[Record]
-    content: Json
+    conflicts: Sequence[int]
+    record: bytes
+    rest: bytes
+
+    @property
+    def content(self) -> Json:
+        return Json(b"".join(self.pieces))
+
+    @property
+    def pieces(self) -> tuple[memoryview, bytes]:
+        return memoryview(self.record)[:-1], self.rest
+
+
+class _AsBytes(FunctionElement[Any]):
+    """The UTF-8 of a text as SQLite keeps it, which is not read only to be written again."""
+
+    inherit_cache = True
+    name = "as_bytes"
+    type = NullType()
+
+
+@compiles(_AsBytes)
+def _as_it_is(element: _AsBytes, compiler: SQLCompiler, **given: Any) -> str:
+    return compiler.process(element.clauses, **given)
+
+
+@compiles(_AsBytes, "sqlite")
+def _as_blob(element: _AsBytes, compiler: SQLCompiler, **given: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **given)} AS BLOB)"
 
 
 _CLAIMS: Select[*tuple[Any, ...]] = select(
@@ -49,7 +88,7 @@ _CLAIMS: Select[*tuple[Any, ...]] = select(
     type_coerce(_CLAIM.severity, String).label("severity"),
     _CLAIM.passage_count,
     _CLAIM.document_count,
-    _BODY,
+    _AsBytes(_BODY).label("body"),
 ).select_from(Claim.__table__.outerjoin(WrittenClaim.__table__))
 _CLAIMS_BY_ID = _CLAIMS.where(_CLAIM.id.in_(_IDS))
 _CLAIMS_OF_CONDITION = (
@@ -60,9 +99,9 @@ _CLAIMS_OF_CONDITION = (
 _REFS: Select[*tuple[Any, ...]] = (
     select(
         _MEMBER.claim_id,
-        type_coerce(_MEMBER.severity, String).label("severity"),
         _CONFLICT.id,
         _CONFLICT.kind,
+        type_coerce(_MEMBER.severity, String).label("severity"),
     )
     .select_from(ConflictClaim.__table__.join(Conflict.__table__))
     .where(_CONFLICT.status == "open")
@@ -81,14 +120,13 @@ def claims_as_json(
     """Claims in the order of ``ids``, with what a query found in them marked."""
     found = {row.id: row for row in session.execute(_CLAIMS_BY_ID, {"ids": list(ids)})}
     rows = [found[id_] for id_ in ids]
-    refs = conflict_refs(session, ids)
+    refs = _refs(session.execute(_REFS_BY_ID, {"ids": list(ids)}))
     bodies = _bodies(session, rows)
-    highlights: Mapping[int, Any] = {}
-    if query is not None:
-        records = [json.loads(bodies[id_]) for id_ in ids]
-        marked = with_highlights(session, records, query)
-        highlights = {id_: own["highlights"] for id_, own in zip(ids, marked, strict=True)}
-    return [_claim(row, bodies, refs, highlights) for row in rows]
+    if query is None:
+        return _claims(rows, bodies, refs)
+    records = [json.loads(body) for body in bodies]
+    marked = with_highlights(session, records, query)
+    return _claims(rows, bodies, refs, [own["highlights"] for own in marked])
 
 
 def claims_of_condition(session: Session, condition_id: int, at_most: int) -> list[ClaimJson]:
@@ -96,82 +134,85 @@ def claims_of_condition(session: Session, condition_id: int, at_most: int) -> li
     asked = {"condition": condition_id}
     rows = session.execute(_CLAIMS_OF_CONDITION, asked | {"at_most": at_most}).all()
     refs = _refs(session.execute(_REFS_OF_CONDITION, asked))
-    bodies = _bodies(session, rows)
-    return [_claim(row, bodies, refs, {}) for row in rows]
+    return _claims(rows, _bodies(session, rows), refs)
 
 
 def conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
     """The open conflicts of each claim, as they stand in it."""
-    return _refs(session.execute(_REFS_BY_ID, {"ids": list(claim_ids)}))
+    found = _refs(session.execute(_REFS_BY_ID, {"ids": list(claim_ids)}))
+    return {claim_id: _ref_records(refs) for claim_id, refs in found.items()}
 
 
-def _refs(rows: Any) -> dict[int, list[Record]]:
-    found: dict[int, dict[int, Record]] = {}
-    for claim_id, severity, conflict_id, kind in rows:
-        found.setdefault(claim_id, {})[conflict_id] = {
-            "id": public_id(Prefix.conflict, conflict_id),
-            "kind": kind,
-            "severity": severity,
-        }
-    return {claim_id: list(refs.values()) for claim_id, refs in found.items()}
+def _refs(rows: Any) -> dict[int, tuple[Ref, ...]]:
+    found: dict[int, dict[int, Ref]] = {}
+    for claim_id, *ref in rows:
+        found.setdefault(claim_id, {})[ref[0]] = tuple(ref)
+    return {claim_id: tuple(refs.values()) for claim_id, refs in found.items()}
 
 
-def _bodies(session: Session, rows: Sequence[AnyRow]) -> dict[int, bytes]:
+def _ref_records(refs: Sequence[Ref]) -> list[Record]:
+    return [
+        {"id": public_id(Prefix.conflict, id_), "kind": kind, "severity": severity}
+        for id_, kind, severity in refs
+    ]
+
+
+def _bodies(session: Session, rows: Sequence[AnyRow]) -> list[bytes]:
     """The records; what is not written out is put together of its rows."""
-    bodies = {row.id: row.body.encode() for row in rows if row.body is not None}
-    missing = [row.id for row in rows if row.body is None]
-    for first in range(0, len(missing), ROWS_AT_ONCE):
-        records = claim_records(session, missing[first : first + ROWS_AT_ONCE])
-        bodies |= {id_: to_json(record) for id_, record in records.items()}
-    return bodies
+    bodies = [row[-1] for row in rows]
+    made = _made(session, [row[0] for row in rows if row[-1] is None])
+    if made:
+        bodies = [made[row[0]] if row[-1] is None else row[-1] for row in rows]
+    return [body if type(body) is bytes else body.encode() for body in bodies]
 
 
-def _claim(
-    row: AnyRow,
-    bodies: Mapping[int, bytes],
-    refs: Mapping[int, list[Record]],
-    highlights: Mapping[int, Any],
-) -> ClaimJson:
-    id_, version, type_, question, is_flagged, severity, passages, documents, _ = row
-    conflicts = refs.get(id_, [])
-    if conflicts or id_ in highlights:
-        marked = highlights.get(id_)
-        rest = _rest_of_claim(is_flagged, severity, passages, documents, conflicts, marked)
-    else:
-        rest = _plain_rest_of_claim(is_flagged, severity, passages, documents)
-    # Behind its last member the first one of these; the record was written by us.
-    content = Json(bodies[id_][:-1] + rest)
-    return ClaimJson(id_, version, type_, question, is_flagged, conflicts, content)
+def _made(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
+    made: dict[int, bytes] = {}
+    for first in range(0, len(ids), ROWS_AT_ONCE):
+        records = claim_records(session, ids[first : first + ROWS_AT_ONCE])
+        made |= {id_: to_json(record) for id_, record in records.items()}
+    return made
 
 
-def _rest_of_claim(  # noqa: PLR0917 - what is computed, as a row has it
+def _claims(
+    rows: Sequence[AnyRow],
+    bodies: Sequence[bytes],
+    refs: Mapping[int, tuple[Ref, ...]],
+    highlights: Sequence[list[Record] | None] | None = None,
+) -> list[ClaimJson]:
+    found = []
+    for at, (row, body) in enumerate(zip(rows, bodies, strict=True)):
+        id_, version, type_, question, is_flagged, severity, passages, documents, _ = row
+        own = refs.get(id_, ())
+        rest = _rest_of_claim(is_flagged, severity, passages, documents, own)
+        if highlights is not None and highlights[at] is not None:
+            rest = rest.removesuffix(NOTHING_MARKED) + to_json(highlights[at]) + b"}"
+        conflicts = [ref[0] for ref in own] if own else ()
+        found.append(ClaimJson(id_, version, type_, question, is_flagged, conflicts, body, rest))
+    return found
+
+
+NOTHING_MARKED = b"null}"
+
+
+@lru_cache(maxsize=4_000)
+def _rest_of_claim(
     conflict: bool,
     severity: str,
     passages: int,
     documents: int,
-    conflicts: list[Record],
-    highlights: list[Record] | None,
+    refs: tuple[Ref, ...],
 ) -> bytes:
+    """What is computed of a claim. Many have the same; ``highlights`` stands last."""
     rest = {
         "conflict": conflict,
         "severity": severity,
-        "conflicts": conflicts,
+        "conflicts": _ref_records(refs),
         "passage_count": passages,
         "document_count": documents,
-        "highlights": highlights,
+        "highlights": None,
     }
     return b"," + to_json(rest)[1:]
-
-
-@lru_cache(maxsize=1_000)
-def _plain_rest_of_claim(
-    conflict: bool,
-    severity: str,
-    passages: int,
-    documents: int,
-) -> bytes:
-    """Of a claim that is in no conflict, as most are."""
-    return _rest_of_claim(conflict, severity, passages, documents, [], None)
 
 
 # Conflicts
@@ -221,10 +262,13 @@ class ConflictJson(NamedTuple):
     content: Json
 
 
+# All of these are numbers, texts and moments, so that a row can be looked up.
+_DECISION = cast(Conflict.decision, Text).label("decided")
 _CONFLICTS_OF_CONDITION = (
     select(
-        *(column for column in _CONFLICT if column.name != "body"),
+        *(column for column in _CONFLICT if column.name not in {"body", "decision"}),
         _BODY_OF_CONFLICT,
+        _DECISION,
         Condition.__table__.c.slug,
         Condition.__table__.c.name,
         Concept.__table__.c.key.label("subject_key"),
@@ -243,13 +287,19 @@ _CONFLICTS_OF_CONDITION = (
 def conflicts_of_condition(session: Session, condition_id: int) -> list[ConflictJson]:
     """Its open conflicts by id."""
     rows = session.execute(_CONFLICTS_OF_CONDITION, {"condition": condition_id})
-    return [ConflictJson(row.effective, _conflict(row)) for row in rows]
+    return [_conflict(row) for row in rows]
 
 
-def _conflict(row: AnyRow) -> Json:
-    """As ``conflict_record`` is; the largest part of it is JSON already."""
+@lru_cache(maxsize=1_000)
+def _conflict(row: AnyRow) -> ConflictJson:
+    """As ``conflict_record`` is; the largest part of it is JSON already.
+
+    Most conflicts of a condition are as they were when it was asked for before.
+    """
     begun, body = json_object(conflict_head(row)), row.written.strip().encode()
-    return with_members(begun[:-1] + b"," + body[1:], conflict_tail(row))
+    decision = Json((row.decided or "null").encode())
+    tail = conflict_tail(row, decision)
+    return ConflictJson(row.effective, with_members(begun[:-1] + b"," + body[1:], tail))
 
 
 # Whether what is written is what it should be

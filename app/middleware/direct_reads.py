@@ -1,0 +1,148 @@
+"""The reads that are asked for most, answered without the framework's routing and dependencies.
+
+Those take three times as long as one claim. Whoever asks is anonymous and asks for JSON of the
+present; the function of the router is called with what its dependencies would have given it.
+Anything else, and whatever is refused, is left to the router, so that each refusal is made in one
+place. As ``app.at_once`` has it, this is for reads that nobody waits for.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from inspect import signature
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+from starlette.datastructures import QueryParams
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.at_once import LOOKS
+from app.budgets import LosesPatienceError, patience
+from app.deps import begins_at_once, bounded_reading
+from app.errors import ClaimbaseError
+from app.parameters import refuse_unknown
+from app.policy import ANYBODY, POLICY
+from app.queries.past_reading import PastReader
+from app.turns import HEAVY, Turns, may_leave_memory_waiting
+
+PLAIN = (b"", b"*/*", b"application/json")
+# Who sends one of these is no anonymous reader of the present.
+OF_OTHERS = {b"authorization", b"claimbase-change"}
+
+
+class DirectRead:
+    """A router's function, where it is found, and how its query is read.
+
+    ``pattern`` names the parameters of the path. ``query`` reads the parameters of the query; a
+    read without one that is asked with any is left to the router.
+    """
+
+    def __init__(
+        self,
+        route: str,
+        pattern: str,
+        read: Callable[..., Any],
+        query: Callable[[QueryParams], Any] | None = None,
+        *,
+        default: Any = None,
+    ) -> None:
+        self.route = route
+        self.pattern = re.compile(pattern)
+        self.read: Callable[..., Response] = getattr(read, "__wrapped__", read)
+        self.query = query
+        self.default = default
+        self.takes = signature(self.read).parameters.keys()
+        self._operation = read.__name__
+
+    @property
+    def is_for_anybody(self) -> bool:
+        """As for every other read, what the policy does not name is for nobody."""
+        return self._operation in POLICY and POLICY[self._operation] is ANYBODY
+
+
+class DirectReadsMiddleware:
+    """The innermost one: everything around the router is around this, too."""
+
+    def __init__(self, app: ASGIApp, *, reads: tuple[DirectRead, ...]) -> None:
+        self.app = app
+        self._reads = reads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = None
+        if scope["type"] == "http" and scope["method"] == "GET" and _is_plain(scope):
+            response = self._find(scope)
+        await (response or self.app)(scope, receive, send)
+
+    def _find(self, scope: Scope) -> Response | None:
+        for direct in self._reads:
+            match = direct.pattern.fullmatch(scope["path"])
+            if match is not None and direct.is_for_anybody:
+                return _answer(direct, match.groupdict(), Request(scope))
+        return None
+
+
+def _is_plain(scope: Scope) -> bool:
+    """Of an anonymous reader who would have JSON, at the address that the path says."""
+    if scope.get("root_path"):
+        return False
+    for name, value in scope["headers"]:
+        if name in OF_OTHERS or (name == b"accept" and value not in PLAIN):
+            return False
+    return True
+
+
+def _answer(direct: DirectRead, named: dict[str, str], request: Request) -> Response | None:
+    """None where the router has to say what there is to say."""
+    if not _is_light(direct, request) or not _nobody_waits(request):
+        return None
+    request.state.actor = None
+    try:
+        query = direct.default if direct.query is None else _read_query(direct, request)
+        with (
+            bounded_reading(request) as session,
+            patience(session, LOOKS),
+            ExitStack() as opened,
+        ):
+            state = request.app.state
+            past = PastReader(session, state.vocabulary, state.past_bases.open, opened)
+            at_hand = {
+                "request": request,
+                "session": session,
+                "past": past,
+                "reader": None,
+                "query": query,
+                **named,
+            }
+            response = direct.read(**{name: at_hand[name] for name in direct.takes})
+    except LosesPatienceError:
+        request.state.nobody_waits = False  # it would lose it once more
+        return None
+    except (ClaimbaseError, ValidationError, DBAPIError):
+        return None
+    if isinstance(response, StreamingResponse):  # made of a session that is closed
+        return None
+    request.state.route = direct.route
+    return response
+
+
+def _is_light(direct: DirectRead, request: Request) -> bool:
+    given = request.query_params
+    return HEAVY.isdisjoint(given) if direct.query is not None else not given
+
+
+def _nobody_waits(request: Request) -> bool:
+    turns: Turns = request.app.state.turns
+    return (
+        turns.light.available_tokens >= 1
+        and begins_at_once(request)
+        and may_leave_memory_waiting(request)
+    )
+
+
+def _read_query(direct: DirectRead, request: Request) -> Any:
+    refuse_unknown(request, direct.route)
+    assert direct.query is not None, "there would be a default"
+    return direct.query(request.query_params)

@@ -1,0 +1,183 @@
+"""What is answered without the router is what the router answers."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from app.config import Settings
+from app.main import DIRECT_READS, create_app
+from app.middleware.direct_reads import DirectReadsMiddleware
+from app.policy import POLICY, Role
+from tests.databases import SERVER, seeded_database
+
+# The router answers who would have this; it is JSON all the same.
+BY_THE_ROUTER = {"Accept": "application/json;q=0.9"}
+SAME_ID = {"X-Request-ID": "1"}
+LISTS = [
+    "/claims",
+    "/claims?type=cause&conflict=true&limit=50",
+    "/claims?type=cause&type=symptom&sort=-updated_at&limit=3",
+    "/claims?condition=milia&question=cause.origin&count=none",
+    "/claims?condition=milia&fields=statement&fields=type&limit=5",
+    "/claims?concept=inherited-cause&polarity=affirms",
+    "/claims?passage_count__gte=3&severity__not=none&count=exact",
+]
+REFUSED = [
+    "/claims?limit=2&cursor=",
+    "/claims?limit=0",
+    "/claims?nonsense=1",
+    "/claims?limit=1&limit=2",
+    "/claims?type=nonsense",
+    "/claims?condition=nowhere",
+    "/claims?cursor=nonsense",
+    "/claims?fields=nonsense",
+    "/claims/CLM999999",
+    "/conditions/nowhere",
+]
+OTHERS = ["/conditions/milium", "/conditions/milia-cysts"]
+pytestmark = pytest.mark.skipif(SERVER is not None, reason="a server is asked in a thread")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One that keeps nothing, so that every answer is made."""
+    url = seeded_database("direct", tmp_path_factory.mktemp("direct"))
+    app = create_app(Settings(database_url=url, cache_bytes=0))
+    with TestClient(app, headers=SAME_ID, follow_redirects=False) as client:
+        yield client
+
+
+def shown(answer: Any) -> tuple[int, bytes, dict[str, str]]:
+    return answer.status_code, answer.content, dict(answer.headers)
+
+
+def is_direct(
+    service: TestClient, path: str, headers: dict[str, str] | None = None, method: str = "GET"
+) -> bool:
+    """Whether such a request never comes to the router."""
+    came: list[str] = []
+
+    async def router(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's
+        came.append(scope["path"])
+
+    async def send(message: Any) -> None: ...
+
+    async def receive() -> Any: ...
+
+    named, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": named,
+        "query_string": query.encode(),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
+        "app": service.app,
+    }
+    asyncio.run(DirectReadsMiddleware(router, reads=DIRECT_READS)(scope, receive, send))
+    return not came
+
+
+def claims_of(service: TestClient) -> list[str]:
+    data = service.get("/claims?limit=100").json()["data"]
+    return [f"/claims/{claim['id']}" for claim in data]
+
+
+def test_what_is_answered_directly_is_what_the_router_answers(service: TestClient) -> None:
+    paths = [*LISTS, *claims_of(service), "/conditions/milia", *REFUSED, *OTHERS]
+    for path in paths:
+        found = shown(service.get(path))
+
+        assert found == shown(service.get(path, headers=BY_THE_ROUTER)), path
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])
+def test_a_direct_answer_is_compressed_and_revalidated_as_any(
+    service: TestClient, encoding: str
+) -> None:
+    wanted = {"Accept-Encoding": encoding}
+    for path in ("/claims?limit=50", "/conditions/milia"):
+        answer = service.get(path, headers=wanted)
+        known = {"If-None-Match": answer.headers["etag"]}
+
+        assert shown(answer) == shown(service.get(path, headers=wanted | BY_THE_ROUTER)), path
+        assert service.get(path, headers=wanted | known).status_code == 304
+        head = service.head(path, headers=wanted)
+        assert (head.content, head.headers["etag"]) == (b"", answer.headers["etag"])
+
+
+def test_what_is_asked_for_most_is_answered_directly(service: TestClient) -> None:
+    for path in [*LISTS, *claims_of(service)[:3], "/conditions/milia"]:
+        assert is_direct(service, path), path
+        assert is_direct(service, path, {"Accept": "*/*"}), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *REFUSED,
+        "/claims?facet=type",
+        "/claims?q=milia",
+        "/claims?format=csv",
+        "/claims?as_of=1",
+        "/claims?exclude_passage=milia-syndrome/p10",
+        "/claims/CLM1?as_of=1",
+        "/claims/CLM1.1",
+        "/claims/clm1",
+        "/conditions/milia?format=md",
+        "/conditions/milia/matrix",
+        "/conditions",
+    ],
+)
+def test_what_is_heavy_or_refused_is_left_to_the_router(service: TestClient, path: str) -> None:
+    assert not is_direct(service, path)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": ""},
+        {"Claimbase-Change": "1"},
+        {"Accept": "text/csv"},
+        {"Accept": "text/html,*/*;q=0.8"},
+    ],
+)
+def test_who_is_no_plain_reader_is_left_to_the_router(
+    service: TestClient, headers: dict[str, str]
+) -> None:
+    for path in ("/claims", "/conditions/milia"):
+        assert not is_direct(service, path, headers)
+
+
+def test_only_gets_are_answered_directly(service: TestClient) -> None:
+    assert not is_direct(service, "/claims", method="POST")
+
+
+@pytest.mark.parametrize("policy", [{}, {"read_claims": Role.contributor}])
+def test_what_is_not_for_anybody_is_left_to_the_router(
+    service: TestClient, monkeypatch: pytest.MonkeyPatch, policy: dict[str, Role]
+) -> None:
+    monkeypatch.delitem(POLICY, "read_claims")
+    POLICY.update(policy)
+
+    assert not is_direct(service, "/claims")
+    assert service.get("/claims").status_code == (401 if policy else 403)
+
+
+def test_where_there_is_a_prefix_the_router_knows_it(tmp_path: Path) -> None:
+    url = seeded_database("prefix", tmp_path)
+    app = create_app(Settings(database_url=url, cache_bytes=0))
+    with TestClient(app, root_path="/kb") as client:
+        assert client.get("/kb/claims?limit=1").json()["data"]
+
+
+def test_a_direct_answer_is_counted_by_its_route(service: TestClient) -> None:
+    metrics = service.app.state.metrics  # type: ignore[attr-defined]  # FastAPI's
+    service.get("/claims/CLM1")
+
+    assert b'route="/claims/{claim_id}",status="2xx"' in metrics.write()

@@ -105,7 +105,7 @@ def enough_disk() -> Iterator[None]:
 
 
 def look_less_for_garbage() -> None:
-    """For a process that only imports: what is loaded stays, and lines hold no circles."""
+    """For a process whose work holds few circles, as lines and answers do: what is loaded stays."""
     gc.freeze()
     gc.set_threshold(COLLECTED)
 

@@ -92,7 +92,7 @@ def serve() -> None:
         prepare(settings.database_url, settings.seed_file)
     refuse_unservable(settings)
     config = uvicorn.Config(
-        "app.main:create_app",
+        "app.main:create_service",
         factory=True,
         http=ProblemProtocol,
         ws="none",

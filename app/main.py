@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type
 
+from app.bulk import look_less_for_garbage
 from app.config import Settings, get_settings
 from app.db import Sessions, make_engine, make_memory_engine, make_sessions
 from app.deps import authorise
@@ -220,6 +221,14 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
     )
     if limits.are_on:
         app.front = RateLimitsMiddleware(app.front, limits=limits, cors=CORS)
+    return app
+
+
+def create_service() -> FastAPI:
+    """The application of a process that does nothing else."""
+    app = create_app()
+    app.openapi()
+    look_less_for_garbage()
     return app
 
 

@@ -21,8 +21,8 @@ class MethodsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        allow = ", ".join(sorted(self.methods_of(scope["path"])))
-        if scope["method"] == "OPTIONS" and allow:
+        path = scope["path"]
+        if scope["method"] == "OPTIONS" and (allow := self._allow(path)):
             answer = Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allow})
             await answer(scope, receive, send)
             return
@@ -30,10 +30,13 @@ class MethodsMiddleware:
         async def send_allow(message: Message) -> None:
             refused = HTTPStatus.METHOD_NOT_ALLOWED
             if message["type"] == "http.response.start" and message["status"] == refused:
-                MutableHeaders(scope=message)["Allow"] = allow
+                MutableHeaders(scope=message)["Allow"] = self._allow(path)
             await send(message)
 
         await self.app(scope, receive, send_allow)
+
+    def _allow(self, path: str) -> str:
+        return ", ".join(sorted(self.methods_of(path)))
 
     def methods_of(self, path: str) -> set[str]:
         """All methods that an address answers to; none if there is nothing there."""

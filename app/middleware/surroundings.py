@@ -69,7 +69,19 @@ def _is_foreign_failure(status: int, headers: Headers) -> bool:
     return status >= HTTPStatus.BAD_REQUEST and kind != MEDIA_TYPE
 
 
+_SENT = [
+    (name.lower().encode("latin-1"), value.encode("latin-1"))
+    for name, value in SECURITY_HEADERS.items()
+]
+_REQUEST_ID_HEADER = b"x-request-id"
+
+
 def _decorate(headers: MutableHeaders, request_id: str) -> None:
-    headers["X-Request-ID"] = request_id
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
+    """What an answer says of its own security stands."""
+    sent = headers.raw
+    named = {name for name, _ in sent}
+    if _REQUEST_ID_HEADER in named:
+        headers["X-Request-ID"] = request_id
+    else:
+        sent.append((_REQUEST_ID_HEADER, request_id.encode("latin-1")))
+    sent += [own for own in _SENT if own[0] not in named]

@@ -86,7 +86,7 @@ def measure_on(bases: Bases, plan: Plan, file: Path) -> list[Row]:
 def _own(bases: Bases, **given: object) -> Iterator[int]:
     port = free_port()
     # The console's command would look for the seed; a copied base is served as it is.
-    command = ["-m", "uvicorn", "app.main:create_app", "--factory", "--port", str(port)]
+    command = ["-m", "uvicorn", "app.main:create_service", "--factory", "--port", str(port)]
     command += ["--no-access-log", "--log-level", "warning"]
     environment = settings(database_url=bases.url, port=port, metrics_public="true", **given)
     with running([sys.executable, *command], port, path="/health/ready", environment=environment):

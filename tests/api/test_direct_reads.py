@@ -1,6 +1,7 @@
 """What is answered without the router is what the router answers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from app.main import DIRECT_READS, create_app
 from app.middleware.direct_reads import DirectReadsMiddleware
 from app.policy import POLICY, Role
 from tests.databases import SERVER, seeded_database
+from tools.fuzz_queries import Fuzzer
 
 # The router answers who would have this; it is JSON all the same.
 BY_THE_ROUTER = {"Accept": "application/json;q=0.9"}
@@ -93,6 +95,21 @@ def test_what_is_answered_directly_is_what_the_router_answers(service: TestClien
         found = shown(service.get(path))
 
         assert found == shown(service.get(path, headers=BY_THE_ROUTER)), path
+
+
+def test_random_queries_are_answered_alike_both_ways(service: TestClient) -> None:
+    fuzzer = Fuzzer(service, seed=20_261_123)
+    statuses = Counter[int]()
+    for _ in range(300):
+        asked, found = fuzzer.ask()
+        if not asked.startswith("GET /claims"):
+            continue
+        statuses[found.status_code] += 1
+
+        again = service.get(asked.removeprefix("GET "), headers=BY_THE_ROUTER)
+        assert shown(found) == shown(again), asked
+    assert statuses[200] > 30
+    assert statuses[422] > 30
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])

@@ -28,8 +28,6 @@ STEM = "="
 _OF_THREAD = local()
 LEAST_STEMMED = 3
 REMEMBERED = 65_536
-EXCERPT = 200
-BEFORE_FIRST_MARK = 60
 
 # Letters that Unicode does not decompose, as they are written without their strokes.
 _STROKES = str.maketrans(
@@ -53,7 +51,7 @@ _APART = (  # written without spaces: each sign is a word
 )
 
 
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
+ASCII_WORD = re.compile(r"[a-z0-9]+")
 # The same for all letters of a text at once: in lower case, or the space that parts two words.
 _ASCII_LETTERS = bytes(
     ord(letter) if (letter := chr(code).lower()).isascii() and letter.isalnum() else ord(" ")
@@ -89,7 +87,7 @@ class _Run:
 def tokens(text: str) -> list[Token]:
     """The words of a text: no case, no accents, no punctuation."""
     if text.isascii():  # most texts; the same words, fifty times as fast
-        return [Token(m[0][:MAX_LETTERS], *m.span()) for m in _ASCII_WORD.finditer(text.lower())]
+        return [Token(m[0][:MAX_LETTERS], *m.span()) for m in ASCII_WORD.finditer(text.lower())]
     runs: list[_Run] = []
     is_open = False
     for place, letter in enumerate(text):
@@ -287,12 +285,12 @@ def claim_words(texts: ClaimTexts) -> ClaimWords:
 def _all_words(texts: Iterable[str]) -> list[str | None]:
     taken: list[str | None] = []
     for text in texts:
-        taken += _words(text)
+        taken += words_of(text)
         taken.append(None)
     return taken
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     """Of its ``tokens``, which take longer where it is not asked where they stand."""
     if text.isascii():
         words = text.encode().translate(_ASCII_LETTERS).decode().split()
@@ -330,50 +328,3 @@ def tier_of(query: SearchQuery, words: ClaimWords) -> int:
         if all(term.is_in(*parts) for term in query.wanted):
             return tier
     return 0
-
-
-class Excerpt(NamedTuple):
-    text: str
-    marks: list[list[int]]
-
-
-def excerpt(query: SearchQuery, text: str) -> Excerpt | None:
-    """The text around its first mark, with the marks in it; None where nothing is marked."""
-    marks = _marks(query, text)
-    if not marks:
-        return None
-    start, end = _window(text, marks[0])
-    inside = [[max(low, start) - start, min(high, end) - start] for low, high in marks]
-    return Excerpt(text[start:end], [[low, high] for low, high in inside if low < high])
-
-
-def _marks(query: SearchQuery, text: str) -> list[tuple[int, int]]:
-    """The places of the wanted terms, in order; those that overlap are one."""
-    words = _words(text)
-    spans = [span for term in query.wanted for span in term.spans(words)]
-    if not spans:
-        return []
-    found = tokens(text)
-    places = sorted((found[first].start, found[behind - 1].end) for first, behind in spans)
-    merged: list[tuple[int, int]] = []
-    for start, end in places:
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _window(text: str, mark: tuple[int, int]) -> tuple[int, int]:
-    """About 200 code points with the mark in them, cut between words where there is a space."""
-    if len(text) <= EXCERPT:
-        return 0, len(text)
-    start = max(0, min(mark[0] - BEFORE_FIRST_MARK, len(text) - EXCERPT))
-    end = min(len(text), max(start + EXCERPT, mark[1]))
-    if start:
-        space = text.find(" ", start, mark[0])
-        start = space + 1 if space >= 0 else start
-    if end < len(text):
-        space = text.rfind(" ", mark[1], end)
-        end = space if space >= 0 else end
-    return start, end

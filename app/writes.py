@@ -7,7 +7,7 @@ a failed one leaves nothing. A dry run goes all the way and is rolled back.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from pydantic_core import to_json
@@ -33,6 +33,7 @@ from app.errors import (
     UnauthorizedError,
     UnsupportedMediaTypeError,
 )
+from app.json_parts import Json, json_object
 from app.models import IdempotentAnswer
 from app.models.base import utc_now
 from app.problems import problem_responses
@@ -66,6 +67,14 @@ class AnsweredBeforeError(Exception):
         self.answer = answer
 
 
+class WrittenRecord(NamedTuple):
+    """A record that is JSON already, and its version."""
+
+    id: str
+    version: int
+    content: Json
+
+
 @dataclass(slots=True)
 class Write:
     """What a writing route works with."""
@@ -85,7 +94,7 @@ class Write:
     def answer(
         self,
         draft: ChangeDraft,
-        read: Callable[[], Record],
+        read: Callable[[], Record | WrittenRecord],
         *,
         location: Callable[[Record], str] | None = None,
         status: int = 200,
@@ -97,16 +106,12 @@ class Write:
         number = self.change = finish_change(self.session, draft)
         record = read()
         if self.dry_run:
-            if location is not None and "id" in record:
-                record = record | {"id": None}  # it was never given
-            body = {"dry_run": True, "record": record, "conflicts": effects(draft)}
-            return Response(to_json(body), headers=PRIVATE, media_type=JSON)
-        content = to_json(record)
+            return _dry(draft, record, is_new=location is not None)
         headers = dict(PRIVATE)
-        if "id" in record and "version" in record:
-            version = f"{record['id']}.{record['version']}"
+        content, version = _written(record)
+        if version is not None:
             headers["ETag"] = f'"{tag_of(content, version)}"'
-        if location is not None:
+        if location is not None and isinstance(record, dict):
             headers["Location"] = location(record)
             status = 201 if status == 200 else status  # noqa: PLR2004 - plain HTTP
         if number is not None:
@@ -135,6 +140,22 @@ class Write:
                     body=content.decode(),
                 ),
             )
+
+
+def _dry(draft: ChangeDraft, record: Record | WrittenRecord, *, is_new: bool) -> Response:
+    shown: Any = record.content if isinstance(record, WrittenRecord) else record
+    if is_new and "id" in shown:
+        shown = shown | {"id": None}  # it was never given
+    body = {"dry_run": True, "record": shown, "conflicts": effects(draft)}
+    return Response(json_object(body), headers=PRIVATE, media_type=JSON)
+
+
+def _written(record: Record | WrittenRecord) -> tuple[bytes, str | None]:
+    """The content of an answer, and the version that its tag names."""
+    if isinstance(record, WrittenRecord):
+        return record.content, f"{record.id}.{record.version}"
+    named = "id" in record and "version" in record
+    return to_json(record), f"{record['id']}.{record['version']}" if named else None
 
 
 def remember_answer(session: Session, answer: IdempotentAnswer) -> None:

@@ -89,6 +89,7 @@ def _of_large_condition(plan: Plan, base: Base, claims: int) -> Row:
 
 
 def _edits(plan: Plan, own: "Own") -> float:
+    own.look()
     return seconds_until(plan.seconds, MOST, lambda: seconds_of(own.edit))
 
 
@@ -100,7 +101,7 @@ def _compared(plan: Plan, asking: Asking, bases: tuple[Base, Base], slug: str) -
         asking.edit(claim)
         found = shuffled(
             {
-                "edit": lambda: seconds_until(plan.seconds, MOST, lambda: seconds_of(edits.edit)),
+                "edit": partial(_edits, plan, edits),
                 "over HTTP": lambda: seconds_until(plan.seconds, MOST, lambda: asking.edit(claim)),
                 "bare": lambda: seconds_until(plan.seconds, MOST, lambda: seconds_of(bare.edit)),
             },
@@ -167,25 +168,27 @@ class Own:
             if question is not None:
                 published = published.where(Claim.question == question)
             self.claim, self.condition = session.execute(published).one()
+        self.look()
 
     def record(self) -> dict[str, Any]:
         with self._sessions.read() as session:
             return claim_records(session, [self.claim])[self.claim]
 
-    @property
-    def version(self) -> int:
-        version: int = self.record()["version"]
-        return version
+    def look(self) -> None:
+        """What the claim says now, and in which version."""
+        known = self.record()
+        self.version: int = known["version"]
+        self._statement: str = known["statement"]
 
     def edit(self) -> None:
+        """From the version that is known, as by hand."""
+        patch = another_version(self._statement, self.version)
         with self._sessions.write.begin() as session:
-            row = session.execute(
-                select(Claim.statement, Claim.version).where(Claim.id == self.claim)
-            ).one()
             draft = ChangeDraft("person", "bench", "edit_claim", "Measured.")
-            edit = Edit(self.claim, row.version, self._actor, self._vocabulary)
-            edit_claim(session, draft, edit, another_version(row.statement, row.version))
+            edit = Edit(self.claim, self.version, self._actor, self._vocabulary)
+            edit_claim(session, draft, edit, patch)
             finish_change(session, draft)
+        self.version += 1
 
     def close(self) -> None:
         self._engine.dispose()

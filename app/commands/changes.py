@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, exists, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.commands.counts import join_counts
@@ -14,9 +14,10 @@ from app.commands.driver_rows import DriverRows, write_driver_rows
 from app.commands.parts import ROWS_AT_ONCE
 from app.commands.written import forgotten_claims, keep_records, write_claims
 from app.json_parts import as_text
-from app.models import Change, Revision
+from app.models import Change, Revision, WrittenClaim
 from app.models.base import utc_now
 from app.models.changes import COMMITS_CHANNEL
+from app.models.written_claims import FORGOTTEN
 from app.queries.chain import (
     FIRST_DIGEST,
     canonical,
@@ -25,6 +26,7 @@ from app.queries.chain import (
     digest_of_written,
 )
 from app.queries.kinds import KINDS
+from app.queries.prepared import Prepared
 from app.queries.records import Record, stamp
 
 # Any number, the same for every process: it orders commits on PostgreSQL.
@@ -52,12 +54,15 @@ REVISION_COLUMNS = (
 
 @dataclass(slots=True)
 class Event:
+    """``stored``: the snapshot as text, where it was made already."""
+
     record_type: str
     record_id: int
     version: int
     action: str
     snapshot: dict[str, Any]
     condition_id: int | None = None
+    stored: str | None = None
 
 
 class WrittenEvent(NamedTuple):
@@ -82,7 +87,7 @@ def written_event(event: Event) -> WrittenEvent:
         event.version,
         event.action,
         event.condition_id,
-        as_text(event.snapshot),
+        event.stored or as_text(event.snapshot),
         canonical(event.snapshot),
     )
 
@@ -121,7 +126,7 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     session.flush()
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHANGE_LOCK})
-    last = session.execute(_LAST).one_or_none()
+    last = _LAST.first(session)
     number = last.number + 1 if last else 1
     # A clock set back must not put a later change before an earlier one.
     at = max(utc_now(), last.at) if last else utc_now()
@@ -137,7 +142,7 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     written = _all_written(draft)
     former = last.digest if last else FIRST_DIGEST
     digest = digest_of_written(former, content, _canonical(written()))
-    session.execute(insert(_CHANGES), content | {"at": at, "digest": digest})
+    _ADD_CHANGE.run(session, content | {"at": at, "digest": digest})
     _end_former_versions(session, written(), number)
     revisions = DriverRows.of(session, Revision, REVISION_COLUMNS)
     for batch in _batches(enumerate(written(), start=1)):
@@ -146,7 +151,8 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
             for n, e in batch
         ]
         write_driver_rows(session, revisions.statement, rows)
-    write_claims(session, forgotten_claims(session, at_most=WRITTEN_ANEW))
+    if last is None or last.is_any_forgotten:
+        write_claims(session, forgotten_claims(session, at_most=WRITTEN_ANEW))
     join_counts(session, number, len(draft.events))
     if session.get_bind().dialect.name == "postgresql":
         notice = {"channel": COMMITS_CHANNEL, "number": str(number), "most": MOST_TOUCHED}
@@ -189,20 +195,29 @@ def _batches(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
 
 # Of tables, not of their classes: no object of the session is looked for.
 _CHANGES: Any = Change.__table__
-_LAST = (
-    select(_CHANGES.c.number, _CHANGES.c.at, _CHANGES.c.digest)
+# With it, whether there are claims to be written anew: nothing below makes any.
+_LAST = Prepared(
+    select(
+        _CHANGES.c.number,
+        _CHANGES.c.at,
+        _CHANGES.c.digest,
+        exists(select(WrittenClaim.__table__.c.claim_id).where(FORGOTTEN)).label(
+            "is_any_forgotten"
+        ),
+    )
     .order_by(_CHANGES.c.number.desc())
-    .limit(1)
+    .limit(1),
 )
+_ADD_CHANGE = Prepared(insert(_CHANGES))
 _REVISIONS: Any = Revision.__table__
-_END_FORMER = (
+_END_FORMER = Prepared(
     update(_REVISIONS)
     .where(
         _REVISIONS.c.record_type == bindparam("type"),
         _REVISIONS.c.record_id == bindparam("record"),
         _REVISIONS.c.version == bindparam("former"),
     )
-    .values(until_change=bindparam("end"))
+    .values(until_change=bindparam("end")),
 )
 
 
@@ -213,18 +228,11 @@ def _end_former_versions(
 ) -> None:
     """By its version: among the many of a record the open one would have to be looked for."""
     for batch in _batches(event for event in events if event.version > 1):
-        session.execute(
-            _END_FORMER,
-            [
-                {
-                    "type": e.record_type,
-                    "record": e.record_id,
-                    "former": e.version - 1,
-                    "end": number,
-                }
-                for e in batch
-            ],
-        )
+        ended = [
+            {"type": e.record_type, "record": e.record_id, "former": e.version - 1, "end": number}
+            for e in batch
+        ]
+        _END_FORMER.run_each(session, ended)
 
 
 def note_event(

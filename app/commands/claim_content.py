@@ -1,17 +1,25 @@
 """What a claim says, as a body: read from its row, checked, and written back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.commands.citation_checks import verification_of
-from app.commands.claim_rows import Names, citation_key, fill_claim
+from app.commands.claim_rows import (
+    SCOPE_CONCEPTS,
+    CitationsChange,
+    Names,
+    citation_key,
+    claim_columns,
+    fill_claim,
+)
+from app.commands.open_claims import OpenClaim
 from app.commands.patches import patched, refuse_faults
 from app.errors import ConflictingStateError, InvalidRequestError
-from app.identifiers import Prefix, public_id
+from app.identifiers import Prefix, number_of, public_id
 from app.models import Claim
 from app.models.claims import LIVE_CLAUSE
 from app.queries.records import Record
@@ -59,31 +67,97 @@ def patched_content(record: Record, patch: dict[str, Any]) -> ClaimContent:
 
 
 def write_content(
-    session: Session,
-    row: Claim,
-    content: ClaimContent,
-    vocabulary: Vocabulary,
-    *,
-    known: Record | None,
-    conditions: Mapping[str, int],
+    session: Session, row: Claim, content: ClaimContent, vocabulary: Vocabulary
 ) -> None:
-    """Check the content and make the row say it. The row's citations are loaded.
+    """Check the content and make a new row say it.
 
-    ``known`` is the record as it stands, None for a new claim, ``conditions`` those whose slug
-    was read already. Raises InvalidRequestError with the places that are wrong,
-    ConflictingStateError where another claim says the same.
+    Raises InvalidRequestError with the places that are wrong, ConflictingStateError where
+    another claim says the same.
     """
-    names = Names(session, content, conditions)
+    names = Names()
+    names.add_used(session, content)
     refuse_faults(_faults(content, names, vocabulary))
-    verifications = _verifications(session, known, content)
+    verifications = verification_of(session, content.citations)
     try:
         with session.begin_nested():
             fill_claim(row, content, names, vocabulary, verifications)
-            row.identity = content.identity
             session.add(row)
             session.flush()
     except IntegrityError as error:
         raise same_claim(session, content.identity) from error
+
+
+class ContentChange(NamedTuple):
+    """What an edit makes of a claim that was read: the columns of its row that differ, the
+    members of its record but for citations, and its citations, None where those stay."""
+
+    columns: dict[str, Any]
+    members: Record
+    citations: CitationsChange | None
+
+
+def changed_content(
+    session: Session,
+    claim: OpenClaim,
+    content: ClaimContent,
+    vocabulary: Vocabulary,
+    *,
+    may_cite: bool,
+) -> ContentChange:
+    """Raises InvalidRequestError with the places that are wrong.
+
+    ``may_cite``: whether citations may differ. Nothing is asked again that the claim names
+    already: while its condition is locked, no concept that it uses is merged away.
+    """
+    names = _names_of(claim)
+    is_cited_anew = (
+        may_cite
+        and [cited.model_dump(mode="json") for cited in content.citations]
+        != content_of(claim.record)["citations"]
+    )
+    names.add_used(session, content, cited=is_cited_anew)
+    refuse_faults(_faults(content, names, vocabulary))
+    citations = None
+    if is_cited_anew:
+        citations = _changed_citations(session, claim.record, content, names)
+    columns = claim_columns(content, names, vocabulary)
+    changed = {name: own for name, own in columns.items() if own != getattr(claim.row, name)}
+    members = _members(content, names, vocabulary)
+    return ContentChange(changed, members, citations)
+
+
+def _names_of(claim: OpenClaim) -> Names:
+    row, record = claim.row, claim.record
+    names = Names(conditions={claim.slug: row.condition_id})
+    scope = record["scope"] or {}
+    named = [(record["subject"], row.subject_id), (record["concept"], row.concept_id)]
+    named += [(scope.get(part), getattr(row, f"{part}_id")) for part in SCOPE_CONCEPTS]
+    for concept, id_ in named:
+        if concept is not None:
+            names.concepts[concept["key"]] = id_
+            names.labels[concept["key"]] = concept["label"]
+    return names
+
+
+def _members(content: ClaimContent, names: Names, vocabulary: Vocabulary) -> Record:
+    """What the record says of the content, but for citations; as it is made of the row."""
+
+    def named(key: str | None) -> Record | None:
+        return None if key is None else {"key": key, "label": names.labels[key]}
+
+    scope: Record = {part: named(getattr(content.scope, part)) for part in SCOPE_CONCEPTS}
+    scope |= {"age_low": content.scope.age_low, "age_high": content.scope.age_high}
+    return {
+        "type": vocabulary.question_by_key[content.question].type,
+        "question": content.question,
+        "statement": content.statement,
+        "subject": named(content.subject),
+        "concept": named(content.concept),
+        "quantity": content.quantity.model_dump() if content.quantity else None,
+        "words": content.words,
+        "polarity": content.polarity.value,
+        "scope": scope if any(value is not None for value in scope.values()) else None,
+    }
 
 
 def same_claim(session: Session, identity: str) -> ConflictingStateError:
@@ -108,15 +182,16 @@ def _faults(content: ClaimContent, names: Names, vocabulary: Vocabulary) -> Iter
     yield from repeated_citations("", content)
 
 
-def _verifications(
-    session: Session, record: Record | None, content: ClaimContent
-) -> list[Verification]:
-    """Of each citation: what it was where it did not change, otherwise by the text."""
+def _changed_citations(
+    session: Session, record: Record, content: ClaimContent, names: Names
+) -> CitationsChange:
+    """Each is worth what it was where it did not change, otherwise what the text says."""
     known: dict[Any, Verification] = {}
-    if record is not None:
-        for cited, body in zip(record["citations"], content_of(record)["citations"], strict=True):
-            key = citation_key(CitationSeed.model_validate(body))
-            known[key] = Verification(cited["verification"])
+    ids: dict[Any, int] = {}
+    for cited, body in zip(record["citations"], content_of(record)["citations"], strict=True):
+        key = citation_key(CitationSeed.model_validate(body))
+        known[key] = Verification(cited["verification"])
+        ids[key] = number_of(Prefix.citation, cited["id"])
     places = [n for n, cited in enumerate(content.citations) if citation_key(cited) not in known]
     fresh = [content.citations[place] for place in places]
     try:
@@ -125,7 +200,8 @@ def _verifications(
         error.errors = [_moved(one, places) for one in error.errors]
         raise
     both = dict(zip(map(citation_key, fresh), verifications, strict=True)) | known
-    return [both[citation_key(cited)] for cited in content.citations]
+    worth = [both[citation_key(cited)] for cited in content.citations]
+    return CitationsChange(ids, content.citations, names, worth)
 
 
 def _moved(error: Mapping[str, Any], places: Sequence[int]) -> dict[str, Any]:

@@ -1,26 +1,30 @@
 """Creating and changing claims. A change of what is public may become a proposal."""
 
 import secrets
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
-from sqlalchemy.orm.attributes import set_committed_value
 
 from app.commands.changes import ChangeDraft, note_event
-from app.commands.claim_content import patched_content, write_content
+from app.commands.claim_content import changed_content, patched_content, same_claim, write_content
+from app.commands.claim_rows import write_citations
 from app.commands.conflicts import refresh_conflicts
+from app.commands.open_claims import OpenClaim, note_claim, open_claim, take_claim_version
 from app.commands.proposals import propose
 from app.commands.search import index_record
-from app.commands.versions import lock_condition_of, lock_conditions, stale, take_version
-from app.commands.written import written_record
-from app.errors import ConflictingStateError, ForbiddenError, NotFoundError
+from app.commands.versions import lock_conditions, stale
+from app.errors import ConflictingStateError, ForbiddenError
 from app.models import Change, Claim, Condition, Revision
 from app.models.base import utc_now
 from app.policy import Role
 from app.queries.accounts import Actor
 from app.queries.computed import Touched
+from app.queries.prepared import savepoint
+from app.queries.records import claim_records
 from app.schemas.claim_edits import ClaimIn
 from app.schemas.seed import ClaimContent
 from app.vocabulary import ClaimStatus, Vocabulary
@@ -28,6 +32,8 @@ from app.vocabulary import ClaimStatus, Vocabulary
 CREATED, UPDATED = "created", "updated"
 # Our own wording, which no conflict rule looks at.
 NOT_JUDGED = {"statement"}
+# The members of a record that it is found by; what is said of their concepts is theirs.
+SEARCHED = ("statement", "subject", "concept", "quantity", "words", "citations")
 WITHDRAWN = {ClaimStatus.rejected, ClaimStatus.retracted}
 
 
@@ -46,13 +52,6 @@ class Edit:
     four_eyes: bool = False
 
 
-class OpenClaim(NamedTuple):
-    """A claim as it was read under the lock of its condition, and that one's slug."""
-
-    slug: str
-    row: Claim
-
-
 def create_claim(
     session: Session,
     draft: ChangeDraft,
@@ -62,7 +61,7 @@ def create_claim(
     """A new draft; its id. Raises InvalidRequestError, and ConflictingStateError for a claim
     that exists."""
     condition_id = session.scalar(select(Condition.id).where(Condition.slug == body.condition))
-    slugs = lock_conditions(session, [condition_id] if condition_id else [])
+    lock_conditions(session, [condition_id] if condition_id else [])
     now = utc_now()
     row = Claim(
         key=body.key or f"claim/{secrets.token_hex(8)}",
@@ -73,9 +72,8 @@ def create_claim(
         updated_at=now,
     )
     content = ClaimContent.model_validate(body.model_dump(exclude={"key", "reason"}))
-    conditions = {slug: id_ for id_, slug in slugs.items()}
-    write_content(session, row, content, vocabulary, known=None, conditions=conditions)
-    _note_claim(session, draft, row, CREATED)
+    write_content(session, row, content, vocabulary)
+    index_record(session, row.id, note_event(session, draft, "claim", row, CREATED))
     return row.id
 
 
@@ -86,17 +84,16 @@ def edit_claim(
 
     Contributors change their own drafts; what they change of a published claim is proposed.
     """
-    opened = open_claim(session, edit)
-    claim = opened.row
-    if claim.status in WITHDRAWN:
-        raise ConflictingStateError(f"The claim is {claim.status}: restore it first.")
-    is_public = claim.status is ClaimStatus.published
+    opened = open_claim(session, edit.claim_id)
+    row = opened.row
+    if row.status in WITHDRAWN:
+        raise ConflictingStateError(f"The claim is {row.status}: restore it first.")
+    is_public = row.status is ClaimStatus.published
     if is_public and (edit.actor.role is Role.contributor or edit.four_eyes):
-        if claim.version != edit.version:
-            raise stale(session, "claim", claim.id, edit.version)
-        patched_content(written_record(session, claim.id), patch)
-        return propose(session, draft, edit.actor, claim, patch)
-    refuse_foreign_draft(session, edit.actor, claim)
+        refuse_stale(session, edit, opened)
+        patched_content(opened.record, patch)
+        return propose(session, draft, edit.actor, row, patch)
+    refuse_foreign_draft(session, edit.actor, row.id)
     apply_patch(session, draft, edit, opened, patch)
     return None
 
@@ -104,40 +101,40 @@ def edit_claim(
 def apply_patch(
     session: Session, draft: ChangeDraft, edit: Edit, opened: OpenClaim, patch: dict[str, Any]
 ) -> None:
-    """Make the next version of an open claim."""
-    slug, row = opened
-    record = written_record(session, row.id)
-    take_claim_version(session, edit, row)
-    subjects = {row.subject_id}
-    content = patched_content(record, patch)
-    conditions = {slug: row.condition_id}
-    write_content(session, row, content, edit.vocabulary, known=record, conditions=conditions)
-    _note_claim(session, draft, row, UPDATED)
+    """Make the next version of an open claim.
+
+    Its record is made of the former one: it is only read again where citations change.
+    """
+    slug, row, former = opened
+    refuse_stale(session, edit, opened)
+    content = patched_content(former, patch)
+    change = changed_content(
+        session, opened, content, edit.vocabulary, may_cite="citations" in patch
+    )
+    try:
+        # Nothing else of a claim is unique.
+        with savepoint(session) if "identity" in change.columns else nullcontext():
+            taken = take_claim_version(session, opened, edit.version, change.columns)
+    except IntegrityError as error:
+        raise same_claim(session, content.identity) from error
+    if change.citations is None:
+        record = former | change.members | taken
+    else:
+        write_citations(session, row.id, change.citations)
+        record = claim_records(session, [row.id])[row.id]
+    note_claim(session, draft, opened, record, UPDATED)
+    if any(record[name] != former[name] for name in SEARCHED):
+        index_record(session, row.id, record)
     if row.status is ClaimStatus.published and set(patch) - NOT_JUDGED:
-        subjects.add(row.subject_id)
-        touched = Touched([row.id], {record["question"], row.question}, subjects)
+        subjects = {row.subject_id, change.columns.get("subject_id", row.subject_id)}
+        touched = Touched([row.id], {former["question"], content.question}, subjects)
         refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary, touched=touched)
 
 
-def _note_claim(session: Session, draft: ChangeDraft, row: Claim, action: str) -> None:
-    """The event, with the words that the claim is found by."""
-    snapshot = note_event(session, draft, "claim", row, action)
-    index_record(session, row.id, snapshot)
-
-
-def open_claim(session: Session, edit: Edit) -> OpenClaim:
-    """Lock the condition of a claim, then read it."""
-    slug = lock_condition_of(session, edit.claim_id)
-    if slug is None:
-        raise NotFoundError("There is no claim of this id.")
-    return OpenClaim(slug, loaded(session, edit.claim_id))
-
-
-def take_claim_version(session: Session, edit: Edit, row: Claim) -> None:
-    """Make the next version of an open claim: nobody else changes it, so its row stays good."""
-    now = take_version(session, "claim", Claim, edit.claim_id, edit.version)
-    set_committed_value(row, "version", edit.version + 1)
-    set_committed_value(row, "updated_at", now)
+def refuse_stale(session: Session, edit: Edit, opened: OpenClaim) -> None:
+    """Before anything else is said of the edit; the statement that writes compares again."""
+    if opened.row.version != edit.version:
+        raise stale(session, "claim", opened.row.id, edit.version)
 
 
 def loaded(session: Session, claim_id: int) -> Claim:
@@ -153,9 +150,9 @@ _CLAIM = (
 )
 
 
-def refuse_foreign_draft(session: Session, actor: Actor, claim: Claim) -> None:
+def refuse_foreign_draft(session: Session, actor: Actor, claim_id: int) -> None:
     """Contributors change what they drafted themselves. Raises ForbiddenError."""
-    if actor.role is Role.contributor and author_of(session, claim.id) != actor.account:
+    if actor.role is Role.contributor and author_of(session, claim_id) != actor.account:
         raise ForbiddenError("A contributor changes their own drafts; this one is another's.")
 
 

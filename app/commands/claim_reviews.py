@@ -7,23 +7,26 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.commands.changes import ChangeDraft, note_event
+from app.commands.changes import ChangeDraft
 from app.commands.claim_content import same_claim
 from app.commands.claim_edits import (
     CREATED,
     UPDATED,
     Edit,
     apply_patch,
-    open_claim,
     refuse_foreign_draft,
-    take_claim_version,
+    refuse_stale,
 )
 from app.commands.conflicts import refresh_conflicts
+from app.commands.open_claims import OpenClaim, note_claim, open_claim, take_claim_version
 from app.commands.proposals import close_proposal, open_proposal, supersede_rivals
 from app.errors import ConflictingStateError, ForbiddenError, InvalidRequestError, NotFoundError
+from app.identifiers import Prefix
 from app.models import Change, Claim, Proposal, Revision
 from app.policy import Role
 from app.queries.computed import Touched
+from app.queries.prepared import savepoint
+from app.queries.records import reference
 from app.vocabulary import ClaimStatus
 
 
@@ -58,23 +61,24 @@ def move_claim(
     replaced_by: int | None = None,
 ) -> None:
     """Take one step of the review. Raises ConflictingStateError where it is not the next one."""
-    slug, claim = open_claim(session, edit)
-    _refuse_step(session, edit, claim, step)
-    _check_replacement(session, claim, replaced_by)
-    take_claim_version(session, edit, claim)
-    former = claim.status
+    opened = open_claim(session, edit.claim_id)
+    slug, row, record = opened
+    _refuse_step(session, edit, opened, step)
+    _check_replacement(session, row.id, replaced_by)
+    refuse_stale(session, edit, opened)
+    status = step.leads[row.status]
     try:
-        with session.begin_nested():
-            claim.status = step.leads[former]
-            claim.replaced_by_id = replaced_by
-            session.flush()
+        with savepoint(session):
+            columns = {"status": status, "replaced_by_id": replaced_by}
+            taken = take_claim_version(session, opened, edit.version, columns)
     except IntegrityError as error:  # it was made again while this one was out of sight
-        raise same_claim(session, claim.identity) from error
-    note_event(session, draft, "claim", claim, step.past)
-    if PUBLISHED in {former, claim.status}:
-        touched = Touched([claim.id], [claim.question], [claim.subject_id])
-        condition_id = claim.condition_id
-        refresh_conflicts(session, draft, condition_id, slug, edit.vocabulary, touched=touched)
+        raise same_claim(session, row.identity) from error
+    replacement = reference(Prefix.claim, replaced_by)
+    moved = record | {"status": status.value, "replaced_by": replacement} | taken
+    note_claim(session, draft, opened, moved, step.past)
+    if PUBLISHED in {row.status, status}:
+        touched = Touched([row.id], [row.question], [row.subject_id])
+        refresh_conflicts(session, draft, row.condition_id, slug, edit.vocabulary, touched=touched)
 
 
 def delete_claim(session: Session, draft: ChangeDraft, edit: Edit) -> None:
@@ -93,7 +97,7 @@ def accept_proposal(session: Session, draft: ChangeDraft, edit: Edit, proposal_i
 
     Raises ConflictingStateError where the claim has moved on from what it was made from.
     """
-    opened = open_claim(session, edit)
+    opened = open_claim(session, edit.claim_id)
     claim = opened.row
     proposal = open_proposal(session, proposal_id)
     if edit.four_eyes and proposal.author == edit.actor.account:
@@ -117,7 +121,8 @@ def claim_of_proposal(session: Session, proposal_id: int) -> int:
     return claim_id
 
 
-def _refuse_step(session: Session, edit: Edit, claim: Claim, step: Step) -> None:
+def _refuse_step(session: Session, edit: Edit, opened: OpenClaim, step: Step) -> None:
+    claim = opened.row
     if claim.status not in step.leads:
         allowed = " or ".join(step.leads)
         raise ConflictingStateError(
@@ -126,8 +131,8 @@ def _refuse_step(session: Session, edit: Edit, claim: Claim, step: Step) -> None
     if claim.merged:
         raise ConflictingStateError("The claim was merged into another: that one has it all.")
     if step in (SUBMIT, WITHDRAW):
-        refuse_foreign_draft(session, edit.actor, claim)
-    if step is PUBLISH and not claim.citations:
+        refuse_foreign_draft(session, edit.actor, claim.id)
+    if step is PUBLISH and not opened.record["citations"]:
         raise ConflictingStateError("A claim without a citation cannot be published.")
     if step is PUBLISH and edit.four_eyes and edit.actor.account in _writers(session, claim.id):
         raise ForbiddenError("Nobody publishes their own claim here: another curator has to.")
@@ -148,11 +153,11 @@ def _writers(session: Session, claim_id: int) -> set[str]:
     )
 
 
-def _check_replacement(session: Session, claim: Claim, replaced_by: int | None) -> None:
+def _check_replacement(session: Session, claim_id: int, replaced_by: int | None) -> None:
     if replaced_by is None:
         return
     status = session.scalar(select(Claim.status).where(Claim.id == replaced_by))
-    if status is not PUBLISHED or replaced_by == claim.id:
+    if status is not PUBLISHED or replaced_by == claim_id:
         place = {"in": "body", "pointer": "/replaced_by", "code": "invalid"}
         raise InvalidRequestError(
             "The replacement has to be another claim that is published.",

@@ -1,6 +1,7 @@
 """Keeping the stored conflicts of a condition equal to what the rules say of its claims."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -14,12 +15,14 @@ from app.models.base import utc_now
 from app.queries.computed import (
     CLOSED,
     OPEN,
+    Comparison,
     ComputedConflict,
     Touched,
     compare_all,
     compare_touched,
 )
 from app.queries.conflicts import conflict_records
+from app.queries.prepared import Prepared
 from app.queries.records import AnyRow
 from app.vocabulary import Severity, Vocabulary
 
@@ -31,15 +34,19 @@ EFFECTS = {
     "decision.stale": "stale",
     "conflict.closed": "closed",
 }
+# The columns that tell which claims a conflict holds, and at which severity.
+HOLDING = {"rule", "body", "decision", "decision_status", "status"}
 Member = tuple[int, int, Severity]  # claim, side, severity
 
 # Of tables, not of their classes: no object of the session is looked for.
 _conflicts: Any = Conflict.__table__
 _claims: Any = Claim.__table__
 _members: Any = ConflictClaim.__table__
-_UPDATE_CONFLICT = update(_conflicts).where(_conflicts.c.id == bindparam("row_id"))
+_UPDATE_CONFLICT = Prepared(update(_conflicts).where(_conflicts.c.id == bindparam("row_id")))
 _UPDATE_FLAG = update(_claims).where(_claims.c.id == bindparam("row_id"))
-_MEMBERS = select(_members).where(_members.c.conflict_id.in_(bindparam("ids", expanding=True)))
+_MEMBERS = Prepared(
+    select(*_members.c).where(_members.c.conflict_id.in_(bindparam("ids", expanding=True))),
+)
 _DELETE_MEMBERS = delete(_members).where(
     _members.c.conflict_id.in_(bindparam("ids", expanding=True)),
 )
@@ -48,7 +55,7 @@ _FLAGS = select(_claims.c.id, _claims.c.severity, _members.c.severity.label("hel
     _members.c.claim_id == _claims.c.id,
 )
 _FLAGS_OF_CONDITION = _FLAGS.where(_claims.c.condition_id == bindparam("condition"))
-_FLAGS_OF_CLAIMS = _FLAGS.where(_claims.c.id.in_(bindparam("ids", expanding=True)))
+_FLAGS_OF_CLAIMS = Prepared(_FLAGS.where(_claims.c.id.in_(bindparam("ids", expanding=True))))
 
 
 def refresh_conflicts(
@@ -72,34 +79,57 @@ def refresh_conflicts(
         compared = compare_all(session, condition_id, condition_slug, vocabulary)
     else:
         compared = compare_touched(session, condition_id, condition_slug, touched, vocabulary)
+    written = _write_rows(session, condition_id, compared, decided)
+    members = {written.ids[key]: set(one.claims) for key, one in compared.computed.items()}
+    looked_at = written.ids.values() if touched is None else written.moving
+    moved = _write_members(session, {id_: members.get(id_, set()) for id_ in looked_at})
+    if touched is None:
+        flags = session.execute(_FLAGS_OF_CONDITION, {"condition": condition_id})
+        _write_flags(session, flags)
+    elif written.moving:  # otherwise no flag can change
+        for batch in in_parts({*touched.claims, *moved}):
+            _write_flags(session, _FLAGS_OF_CLAIMS.all(session, {"ids": batch}))
+    _record(session, draft, condition_id, written.changed)
+
+
+@dataclass(slots=True)
+class _Written:
+    """Conflicts with their ids by key, what became of some, and those among them that may hold
+    other claims now, or hold them otherwise."""
+
+    ids: dict[str, int]
+    changed: list[tuple[int, str]] = field(default_factory=list)
+    moving: list[int] = field(default_factory=list)
+
+    def note(self, conflict_id: int, action: str, *, moving: bool = True) -> None:
+        self.changed.append((conflict_id, action))
+        if moving:
+            self.moving.append(conflict_id)
+
+
+def _write_rows(
+    session: Session, condition_id: int, compared: Comparison, decided: int | None
+) -> _Written:
     now = utc_now()
-    ids = {key: row.id for key, row in compared.stored.items()}
-    changed: list[tuple[int, str]] = []
+    written = _Written({key: row.id for key, row in compared.stored.items()})
     for key, wanted in compared.computed.items():
         row = compared.stored.get(key)
         if row is None:
             times = {"created_at": now, "updated_at": now}
             new = {"key": key, "condition_id": condition_id, "version": 1, **times}
             inserted: Any = session.execute(insert(_conflicts), {**wanted.columns, **new})
-            ids[key] = inserted.inserted_primary_key.id
-            changed.append((ids[key], "conflict.opened"))
+            written.ids[key] = inserted.inserted_primary_key.id
+            written.note(written.ids[key], "conflict.opened")
         elif action := _action(row, wanted, decided):
-            _write(session, row, wanted.columns, decided)
-            changed.append((row.id, action))
+            columns = _differing(row, wanted)
+            _write(session, row, columns, decided)
+            is_moving = row.id == decided or not HOLDING.isdisjoint(columns)
+            written.note(row.id, action, moving=is_moving)
     for key, row in compared.stored.items():
         if key not in compared.computed and row.status == OPEN:
             _write(session, row, {"status": CLOSED}, decided)
-            changed.append((row.id, "conflict.closed"))
-    members = {ids[key]: set(one.claims) for key, one in compared.computed.items()}
-    looked_at = list(ids.values()) if touched is None else [id_ for id_, _ in changed]
-    moved = _write_members(session, {id_: members.get(id_, set()) for id_ in looked_at})
-    if touched is None:
-        flags = session.execute(_FLAGS_OF_CONDITION, {"condition": condition_id})
-        _write_flags(session, flags)
-    elif changed:  # otherwise no flag can change
-        for batch in in_parts({*touched.claims, *moved}):
-            _write_flags(session, session.execute(_FLAGS_OF_CLAIMS, {"ids": batch}))
-    _record(session, draft, condition_id, changed)
+            written.note(row.id, "conflict.closed")
+    return written
 
 
 def _action(row: AnyRow, wanted: ComputedConflict, decided: int | None) -> str | None:
@@ -108,24 +138,28 @@ def _action(row: AnyRow, wanted: ComputedConflict, decided: int | None) -> str |
         return "conflict.opened"
     if row.id == decided:
         return "conflict.decided"
-    if all(getattr(row, name) == value for name, value in wanted.columns.items()):
+    if not _differing(row, wanted):
         return None
     if wanted.columns["decision_status"] == STALE != row.decision_status:
         return "decision.stale"
     return "conflict.changed"
 
 
+def _differing(row: AnyRow, wanted: ComputedConflict) -> dict[str, Any]:
+    return {name: own for name, own in wanted.columns.items() if getattr(row, name) != own}
+
+
 def _write(session: Session, row: AnyRow, columns: Mapping[str, Any], decided: int | None) -> None:
     version = row.version + (row.id != decided)
     own = {"row_id": row.id, "version": version, "updated_at": utc_now()}
-    session.execute(_UPDATE_CONFLICT, {**columns, **own})
+    _UPDATE_CONFLICT.run(session, {**columns, **own})
 
 
 def _write_members(session: Session, wanted: Mapping[int, Collection[Member]]) -> set[int]:
     """Make the claims of these conflicts what was computed; those that were not so before."""
     stored: dict[int, set[Member]] = {id_: set() for id_ in wanted}
     for batch in in_parts(wanted):
-        for row in session.execute(_MEMBERS, {"ids": batch}):
+        for row in _MEMBERS.all(session, {"ids": batch}):
             stored[row.conflict_id].add((row.claim_id, row.side, row.severity))
     differing = [id_ for id_ in wanted if wanted[id_] != stored[id_]]
     for batch in in_parts(differing):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.models import Model
+from app.queries.prepared import executed
 
 DriverRow = tuple[Any, ...]
 Process = Callable[[Any], Any]
@@ -61,7 +62,9 @@ def _driver_rows(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> Dr
 
 def write_driver_rows(session: Session, statement: str, rows: Sequence[DriverRow]) -> None:
     """Execute a statement with ``mark`` for each value, once for each row."""
-    if rows:
+    if len(rows) == 1:
+        executed(session.connection(), statement, rows[0]).close()
+    elif rows:
         session.connection().exec_driver_sql(statement, list(rows))
 
 

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from app.commands.changes import ChangeDraft, note_event
 from app.commands.versions import take_version
 from app.errors import ConflictingStateError, ForbiddenError, NotFoundError
-from app.models import Claim, Proposal
+from app.models import Proposal
 from app.models.base import utc_now
 from app.queries.accounts import Actor
+from app.queries.records import AnyRow
 
 OPEN = "open"
 
@@ -19,7 +20,7 @@ def propose(
     session: Session,
     draft: ChangeDraft,
     actor: Actor,
-    claim: Claim,
+    claim: AnyRow,
     patch: dict[str, Any],
 ) -> int:
     now = utc_now()

@@ -192,7 +192,7 @@ class SeedWriter:
 
     def _fill_claims(self, parts: Sequence[ClaimSeed]) -> list[tuple[Claim, ClaimSeed]]:
         rows = self._rows(Claim, Claim.key, [part.key for part in parts], _CLAIM_LOADS)
-        names = Names(self._session)
+        names = Names.all(self._session)
         wanted: dict[str, ClaimSeed] = {}
         for part in parts:
             if not self._may_write("claim", part.key, part, rows):

@@ -1,19 +1,21 @@
 """Edits that cannot collide: conditions locked first, versions compared in the database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import StaleError
 from app.models import Claim, Condition, Model, Revision
 from app.models.base import utc_now
 from app.queries.kinds import KINDS
+from app.queries.prepared import Prepared
 from app.queries.records import Record
 
+NOTHING: Mapping[str, Any] = {}
 # Never a reason by themselves to call a record different.
 OF_THE_VERSION = {"version", "updated_at"}
 
@@ -28,7 +30,8 @@ def lock_conditions(session: Session, ids: Collection[int]) -> dict[int, str]:
 
 def lock_condition_of(session: Session, claim_id: int) -> str | None:
     """Lock the condition of a claim; its slug, None if there is no such claim."""
-    return session.scalar(_LOCKED_OF_CLAIM, {"claim": claim_id})
+    row = _LOCKED_OF_CLAIM.first(session, {"claim": claim_id})
+    return None if row is None else row.slug
 
 
 _CONDITION = Condition.__table__.c
@@ -38,11 +41,11 @@ _LOCKED = (
     .order_by(_CONDITION.id)
     .with_for_update()
 )
-_LOCKED_OF_CLAIM: Select[str] = (
+_LOCKED_OF_CLAIM = Prepared(
     select(_CONDITION.slug)
     .join_from(Condition.__table__, Claim.__table__)
     .where(Claim.__table__.c.id == bindparam("claim"))
-    .with_for_update(of=Condition.__table__)
+    .with_for_update(of=Condition.__table__),
 )
 
 
@@ -52,28 +55,31 @@ def take_version(
     model: type[Model],
     record_id: int,
     expected: int,
+    *,
+    columns: Mapping[str, Any] = NOTHING,
 ) -> datetime:
-    """Make the next version of a record, if ``expected`` is its current one.
+    """Make the next version of a record, if ``expected`` is its current one; its time.
+
+    With ``columns`` they are written by the same statement.
 
     The database compares: of two editors exactly one gets a row. What the session holds of
     the record is stale afterwards and has to be read again (``populate_existing``).
     Raises StaleError with the current record and the fields that differ.
     """
     now = utc_now()
-    asked = {"record": record_id, "expected": expected, "now": now}
-    changed: Any = session.execute(_next_version(model), asked)
-    if changed.rowcount == 0:
+    asked = {"record": record_id, "expected": expected, "now": now, **columns}
+    if _next_version(model).run(session, asked) == 0:
         raise stale(session, record_type, record_id, expected)
     return now
 
 
 @cache
-def _next_version(model: type[Model]) -> Update:
+def _next_version(model: type[Model]) -> Prepared:
     table: Any = model.__table__
-    return (
+    return Prepared(
         update(table)
         .where(table.c.id == bindparam("record"), table.c.version == bindparam("expected"))
-        .values(version=table.c.version + 1, updated_at=bindparam("now"))
+        .values(version=table.c.version + 1, updated_at=bindparam("now")),
     )
 
 

@@ -1,6 +1,5 @@
 """Keeping the records of claims written out, inside the transaction that changes them."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, select
@@ -15,22 +14,12 @@ from app.queries.records import Record, claim_records
 
 # Of the table, not of its class: no object of the session is looked for.
 _WRITTEN = WrittenClaim.__table__.c
-_BODY = select(_WRITTEN.body).where(_WRITTEN.claim_id == bindparam("claim"))
 _FORGOTTEN = (
     select(_WRITTEN.claim_id)
     .where(FORGOTTEN, _WRITTEN.claim_id > bindparam("after"))
     .order_by(_WRITTEN.claim_id)
     .limit(bindparam("at_most"))
 )
-
-
-def written_record(session: Session, claim_id: int) -> Record:
-    """The record of a claim that is there, put together of its rows only if it was forgotten."""
-    body = session.execute(_BODY, {"claim": claim_id}).scalar()
-    if body is None:
-        return claim_records(session, [claim_id])[claim_id]
-    record: Record = json.loads(body)
-    return record
 
 
 def keep_written(session: Session, bodies: Sequence[tuple[int, str]]) -> None:

@@ -64,13 +64,17 @@ class Clashes:
                     found.append((stance.side, claim, strongest(verdicts)))
         return found
 
+    @property
+    def sides(self) -> list[SideId]:
+        """Those that clash, by the numbers that ``of_sides`` has."""
+        return list(self._sides)
+
     @cached_property
-    def of_sides(self) -> dict[frozenset[SideId], Verdict]:
+    def of_sides(self) -> dict[tuple[int, int], Verdict]:
         """Each pair of clashing sides with its strongest verdict."""
-        sides = list(self._sides)
         return {
-            frozenset((sides[one], sides[other])): strongest(one.strongest for one in outcomes)
-            for (one, other), outcomes in self._of_sides.items()
+            pair: strongest(one.strongest for one in outcomes)
+            for pair, outcomes in self._of_sides.items()
         }
 
     def explained(self) -> Iterator[tuple[Claim, Claim]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from app.conflicts.keys import fingerprint
 from app.conflicts.model import Claim, Conflict, Side, SideClash
-from app.conflicts.sides import claim_sort_key, distinct, reading_order
+from app.conflicts.sides import distinct, in_reading_order, reading_order
 from app.conflicts.stances import SideId, side_id_of
 from app.vocabulary import DecisionKind, Rule, Severity
 
@@ -40,7 +40,7 @@ def asserted_conflict(
 
     None where fewer than two of them are eligible: there is nothing left to clash.
     """
-    ordered = sorted(claims, key=claim_sort_key)
+    ordered = in_reading_order(claims)
     if len(ordered) < 2:  # noqa: PLR2004 - a conflict has two sides
         return None
     members: defaultdict[SideId, list[Claim]] = defaultdict(list)

@@ -10,12 +10,11 @@ from app.conflicts.judge import Judge
 from app.conflicts.keys import conflict_key, fingerprint
 from app.conflicts.lowering import Verdict, strongest
 from app.conflicts.model import Claim, Conflict, Result, SideClash
-from app.conflicts.reach import questions_of_contest
 from app.conflicts.rules import Contest, all_contests
 from app.conflicts.scopes import ScopeComparer
 from app.conflicts.sides import (
-    claim_sort_key,
     distinct,
+    in_reading_order,
     members_of_sides,
     reading_order,
     side_of,
@@ -46,8 +45,6 @@ def compute_conflicts(
     judge = Judge()
     conflicts = []
     for contest in all_contests(field, about):
-        if about is not None and questions_of_contest(contest, vocabulary).isdisjoint(about):
-            continue
         clashes = Clashes(contest, scopes, judge)
         if not clashes:
             continue
@@ -94,15 +91,16 @@ def _severities_of_claims(clashes: Clashes) -> tuple[tuple[str, Severity], ...]:
     for _, claim, verdict in clashes.of_claims:
         verdicts[claim.id].add(verdict)
         claims[claim.id] = claim
-    in_order = sorted(claims.values(), key=claim_sort_key)
+    in_order = in_reading_order(claims.values())
     return tuple((claim.id, strongest(verdicts[claim.id]).severity) for claim in in_order)
 
 
 def _side_clashes(clashes: Clashes, sides: list[SideId]) -> tuple[SideClash, ...]:
-    place = {side: index for index, side in enumerate(sides)}
+    by_side = {side: index for index, side in enumerate(sides)}
+    place = [by_side[side] for side in clashes.sides]
     found = []
-    for pair, verdict in clashes.of_sides.items():
-        first, second = sorted(place[side] for side in pair)
+    for (one, other), verdict in clashes.of_sides.items():
+        first, second = sorted((place[one], place[other]))
         found.append(SideClash((first, second), verdict.severity, verdict.reasons))
     return tuple(sorted(found, key=lambda clash: clash.sides))
 
@@ -127,7 +125,7 @@ def _compatible(
         for claim in stance.claims
         if claim.id not in clashing
     ]
-    return tuple(claim.id for claim in sorted(found, key=claim_sort_key))
+    return tuple(claim.id for claim in in_reading_order(found))
 
 
 def _affirming(value: Value, subject: str | None, question: str, field: Field) -> list[Stance]:
@@ -137,7 +135,7 @@ def _affirming(value: Value, subject: str | None, question: str, field: Field) -
 def _explained_pairs(clashes: Clashes) -> tuple[tuple[str, str], ...]:
     pairs = {(one.id, other.id): (one, other) for one, other in clashes.explained()}
     claims = {claim.id: claim for pair in pairs.values() for claim in pair}
-    ids = [claim.id for claim in sorted(claims.values(), key=claim_sort_key)]
+    ids = [claim.id for claim in in_reading_order(claims.values())]
     place = {claim: index for index, claim in enumerate(ids)}
     places = sorted({tuple(sorted((place[one], place[other]))) for one, other in pairs})
     return tuple((ids[first], ids[second]) for first, second in places)

@@ -42,23 +42,22 @@ def fingerprint(
     members: Mapping[SideId, Iterable[Claim]],
 ) -> str:
     """The same for equal sides and vocabulary rows, in any order."""
-    sides = []
+    sides: list[str] = []
     for side, claims in members.items():
         scopes = {claim.scope for claim in claims}
         hedges = {hedge for claim in claims for hedge in hedging_of(claim)}
-        sides.append(
-            {
-                "side": side.sort_key,
-                "scopes": [_scope_content(one) for one in sorted(scopes, key=scope_sort_key)],
-                "hedges": sorted(hedges),
-            },
-        )
-    content = {
-        "rule": rule,
-        "rows": sorted(rows, key=_canonical),
-        "sides": sorted(sides, key=_canonical),
-    }
-    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+        own = {
+            "side": side.sort_key,
+            "scopes": [_scope_content(one) for one in sorted(scopes, key=scope_sort_key)],
+            "hedges": sorted(hedges),
+        }
+        sides.append(_canonical(own))
+    # Put together of its parts, each written once.
+    rows_written, sides_written = ", ".join(sorted(map(_canonical, rows))), ", ".join(sorted(sides))
+    content = (
+        f'{{"rows": [{rows_written}], "rule": {_canonical(rule)}, "sides": [{sides_written}]}}'
+    )
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _scope_content(scope: Scope) -> list[Any]:
@@ -70,5 +69,5 @@ def _short_hash(content: Any) -> str:
     return hashlib.sha256(_canonical(content).encode()).hexdigest()[:_HASH_LENGTH]
 
 
-def _canonical(content: Any) -> str:
-    return json.dumps(content, sort_keys=True)
+# Made once: ``json.dumps`` makes one each time that it is asked for sorted keys.
+_canonical = json.JSONEncoder(sort_keys=True).encode

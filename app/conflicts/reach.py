@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from app.conflicts.concepts import Concepts
-from app.conflicts.rules import Contest
-from app.vocabulary import Frequency, OpposedRow, Polarity, Rule, Vocabulary
+from app.vocabulary import Frequency, Polarity, Rule, Vocabulary
 
 
 @dataclass(slots=True)
@@ -97,19 +96,6 @@ def questions_of(
     if rule is Rule.known_unknown:
         found.update(vocabulary.question_by_key[question].covers)
     return found
-
-
-def questions_of_contest(contest: Contest, vocabulary: Vocabulary) -> set[str]:
-    """The same of what may become a conflict."""
-    row = contest.row
-    of_sides = (
-        row.questions
-        if isinstance(row, OpposedRow)
-        else [side.question for side in row.sides]
-        if row is not None
-        else ()
-    )
-    return questions_of(contest.rule, contest.topic.question, of_sides, vocabulary)
 
 
 def _looked_at_together(vocabulary: Vocabulary) -> Iterator[set[str]]:

@@ -5,7 +5,7 @@ rules and come later, in ``gather``.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations, product
@@ -56,12 +56,12 @@ class Contest:
 
 
 def all_contests(field: Field, about: Collection[str] | None = None) -> Iterator[Contest]:
-    """With ``about`` those of the rules that look at one question only about these questions."""
+    """With ``about`` those of which these questions are part."""
     narrowed = field if about is None else field.of_questions(about)
     for rule in (values, polarity, frequency):
         yield from rule(narrowed)
     for rule in (known_unknown, opposing_roles, exclusion):
-        yield from rule(field)
+        yield from rule(field, about)
 
 
 def values(field: Field) -> Iterator[Contest]:
@@ -107,12 +107,14 @@ def polarity(field: Field) -> Iterator[Contest]:
             yield Contest(Rule.polarity, topic, about, of_value)
 
 
-def known_unknown(field: Field) -> Iterator[Contest]:
+def known_unknown(field: Field, about: Collection[str] | None = None) -> Iterator[Contest]:
     """The answer "unknown" against an asserted answer to a question that it covers."""
     for topic, affirmed in field.affirmed.items():
         if field.unknown not in affirmed:
             continue
         question = field.vocabulary.question_by_key[topic.question]
+        if _is_beyond(about, (topic.question, *question.covers)):
+            continue
         known = [
             stance
             for covered in question.covers or [topic.question]
@@ -146,9 +148,10 @@ def frequency(field: Field) -> Iterator[Contest]:
             yield Contest(Rule.frequency, topic, about, pairs)
 
 
-def opposing_roles(field: Field) -> Iterator[Contest]:
+def opposing_roles(field: Field, about: Collection[str] | None = None) -> Iterator[Contest]:
     """Equal or nested concepts in two questions that the vocabulary declares opposed."""
-    for row, subject in product(field.vocabulary.opposed, field.subjects):
+    rows = [row for row in field.vocabulary.opposed if not _is_beyond(about, row.questions)]
+    for row, subject in product(rows, field.subjects if rows else ()):
         one, other = (
             _concepts(field.affirmed.get(Topic(subject, question), {}), field)
             for question in row.questions
@@ -169,9 +172,14 @@ def opposing_roles(field: Field) -> Iterator[Contest]:
             )
 
 
-def exclusion(field: Field) -> Iterator[Contest]:
+def exclusion(field: Field, about: Collection[str] | None = None) -> Iterator[Contest]:
     """Two claims that a vocabulary row calls exclusive."""
-    for row, subject in product(field.vocabulary.exclusions, field.subjects):
+    rows = [
+        row
+        for row in field.vocabulary.exclusions
+        if not _is_beyond(about, [side.question for side in row.sides])
+    ]
+    for row, subject in product(rows, field.subjects if rows else ()):
         base = _constant(row.severity)
         one, other = (_matching(side, subject, field) for side in row.sides)
         pairs = [(*pair, base) for pair in product(one, other) if pair[0].side != pair[1].side]
@@ -184,6 +192,11 @@ def exclusion(field: Field) -> Iterator[Contest]:
                 (row.model_dump(mode="json"),),
                 row,
             )
+
+
+def _is_beyond(about: Collection[str] | None, questions: Iterable[str]) -> bool:
+    """Whether it is asked about other questions than all of these."""
+    return about is not None and not any(question in about for question in questions)
 
 
 @cache

@@ -1,7 +1,7 @@
 """The sides of a conflict and the order in which a reader meets them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from app.conflicts.clashes import Clashes
 from app.conflicts.model import Citation, Claim, Side
@@ -21,7 +21,7 @@ def members_of_sides(clashes: Clashes) -> dict[SideId, tuple[Claim, ...]]:
     claims: defaultdict[SideId, list[Claim]] = defaultdict(list)
     for side, claim, _ in clashes.of_claims:
         claims[side].append(claim)
-    members = {side: tuple(sorted(of_side, key=claim_sort_key)) for side, of_side in claims.items()}
+    members = {side: tuple(in_reading_order(of_side)) for side, of_side in claims.items()}
     return dict(
         sorted(
             members.items(),
@@ -51,10 +51,20 @@ def reading_order(claims: Iterable[Claim]) -> list[Citation]:
     )
 
 
-def claim_sort_key(claim: Claim) -> tuple[Order, tuple[str, ...], ScopeOrder, str]:
-    """Reading order, then what the claim says; the id only tells equal claims apart."""
+def in_reading_order(claims: Collection[Claim]) -> list[Claim]:
+    """By their first citations, then by what they say; the id only tells equal claims apart."""
+    first = {claim.citations[0].order for claim in claims}
+    is_told_by_first = len(first) == len(claims)
+    return sorted(claims, key=_first_order if is_told_by_first else _claim_sort_key)
+
+
+def _first_order(claim: Claim) -> Order:
+    return claim.citations[0].order
+
+
+def _claim_sort_key(claim: Claim) -> tuple[Order, tuple[str, ...], ScopeOrder, str]:
     what = side_id_of(claim).sort_key
-    return claim.citations[0].order, what, scope_sort_key(claim.scope), claim.id
+    return _first_order(claim), what, scope_sort_key(claim.scope), claim.id
 
 
 def distinct(keys: Iterable[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import inf
+from operator import attrgetter, is_
 from typing import NamedTuple
 
 from app.conflicts.concepts import Concepts
@@ -92,6 +93,7 @@ class Field:
     denied: dict[Topic, dict[Value, list[Stance]]]
     vocabulary: Vocabulary
     concepts: Concepts
+    unknown: Value
 
     def of_questions(self, questions: Collection[str]) -> "Field":
         """What it has on these questions."""
@@ -107,10 +109,6 @@ class Field:
                 for of_value in of_topic.values():
                     for stance in of_value:
                         yield topic, stance
-
-    @property
-    def unknown(self) -> Value:
-        return Value(ValueKind.concept, self.vocabulary.unknown_concept)
 
     @property
     def subjects(self) -> set[str | None]:
@@ -133,7 +131,8 @@ def field_of(claims: Iterable[Claim], vocabulary: Vocabulary, concepts: Concepts
         of_topic = of_polarity.setdefault(Topic(subject, side.question), {})
         stance = Stance(side, scopes.setdefault(scope, scope), tuple(members))
         of_topic.setdefault(side.value, []).append(stance)
-    return Field(affirmed, denied, vocabulary, concepts)
+    unknown = Value(ValueKind.concept, vocabulary.unknown_concept)
+    return Field(affirmed, denied, vocabulary, concepts, unknown)
 
 
 @lru_cache(maxsize=10_000)
@@ -157,18 +156,15 @@ def hedging_of(claim: Claim) -> set[Hedge]:
 def _in_reading_order(claim: Claim) -> Claim:
     if len(claim.citations) == 1:
         return claim
-    return replace(claim, citations=tuple(sorted(claim.citations, key=citation_sort_key)))
+    ordered = tuple(sorted(claim.citations, key=citation_sort_key))
+    is_ordered = all(map(is_, ordered, claim.citations))
+    return claim if is_ordered else replace(claim, citations=ordered)
 
 
-def citation_sort_key(citation: Citation) -> tuple[tuple[int, ...], str, str, Hedge, str]:
-    """Reading order; the id comes last, so that it cannot decide between different citations."""
-    return (
-        citation.order,
-        citation.document,
-        citation.passage,
-        hedge_of(citation),
-        citation.id,
-    )
+# Reading order; the id comes last, so that it cannot decide between different citations.
+citation_sort_key = attrgetter(
+    "order", "document", "passage", "certainty", "frequency", "exclusivity", "id"
+)
 
 
 def scope_sort_key(scope: Scope) -> ScopeOrder:

@@ -40,7 +40,7 @@ def value_of(claim: Claim) -> Value:
     if quantity.low is None and quantity.high is None:
         return Value(ValueKind.as_said, _normalised(claim.label))
     ends = [None if end is None else float(end) for end in (quantity.low, quantity.high)]
-    return Value(ValueKind.quantity, json.dumps([*ends, quantity.unit]), quantity)
+    return Value(ValueKind.quantity, _canonical([*ends, quantity.unit]), quantity)
 
 
 def differ(one: Value, other: Value, concepts: Concepts) -> bool:
@@ -72,6 +72,10 @@ def ranges_overlap(
     lows = [-inf if low is None else low for low, _ in (one, other)]
     highs = [inf if high is None else high for _, high in (one, other)]
     return max(lows) <= min(highs)
+
+
+# ``json.dumps`` without its looking for other ways to write.
+_canonical = json.JSONEncoder().encode
 
 
 def _normalised(words: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
@@ -13,6 +13,7 @@ from app.keys import digest_of, key_id_of
 from app.models import Account, ApiKey
 from app.models.base import utc_now
 from app.policy import Role
+from app.queries.prepared import Prepared
 from app.queries.records import Record, stamp
 
 # How exactly the last use of a key is known.
@@ -33,21 +34,26 @@ def find_actor(session: Session, key: str) -> Actor | None:
     key_id = key_id_of(key)
     if key_id is None:
         return None
-    row = session.execute(
-        select(Account.name, Account.role, ApiKey.expires_at, ApiKey.last_used_at)
-        .join(ApiKey, ApiKey.account_id == Account.id)
-        .where(
-            ApiKey.key_id == key_id,
-            ApiKey.digest == digest_of(key),
-            ApiKey.revoked_at.is_(None),
-            Account.disabled_at.is_(None),
-        ),
-    ).one_or_none()
+    row = _SHOWN.first(session, {"id": key_id, "digest": digest_of(key)})
     now = utc_now()
     if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
     is_due = row.last_used_at is None or now - row.last_used_at > LAST_USE_RESOLUTION
     return Actor(row.name, row.role, key_id, is_due)
+
+
+# Asked by every request that shows a key.
+_ACCOUNT, _KEY = Account.__table__.c, ApiKey.__table__.c
+_SHOWN = Prepared(
+    select(_ACCOUNT.name, _ACCOUNT.role, _KEY.expires_at, _KEY.last_used_at)
+    .join_from(Account.__table__, ApiKey.__table__, _KEY.account_id == _ACCOUNT.id)
+    .where(
+        _KEY.key_id == bindparam("id"),
+        _KEY.digest == bindparam("digest"),
+        _KEY.revoked_at.is_(None),
+        _ACCOUNT.disabled_at.is_(None),
+    ),
+)
 
 
 def get_account(session: Session, name: str) -> Record:

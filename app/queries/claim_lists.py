@@ -2,21 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from pydantic_core import from_json
-from sqlalchemy import Select, case, distinct, func, select
+from sqlalchemy import Select, distinct, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidRequestError
 from app.json_parts import Json, written
 from app.models import Claim
+from app.queries.claim_pages import from_the_first, plain_order, read_claim_page
 from app.queries.claims import included_as_json, shown_claims
-from app.queries.counts import CAP, DIMENSIONS, by_dimensions, count_claims, find_counts
+from app.queries.counts import CAP, DIMENSIONS, by_dimensions, count_claims, counts_of, find_counts
 from app.queries.fields import FIELDS
+from app.queries.filter_shapes import shaped
 from app.queries.filters import compile_filters
-from app.queries.pages import Listing, Order, Page, PageAt, as_applied, read_slice
+from app.queries.pages import Listing, Order, Page, PageAt, Slice, as_applied, read_slice
+from app.queries.ranked import RANKED_ORDER, is_words_alone, read_ranked
 from app.queries.records import Record
 from app.queries.search import (
     asked_words,
@@ -26,7 +28,6 @@ from app.queries.search import (
 )
 from app.queries.view import View
 from app.queries.written import ClaimJson
-from app.vocabulary import Severity
 
 MAX_FACET_VALUES = 100
 MAX_GROUPS = 10_000
@@ -47,24 +48,45 @@ class Found(NamedTuple):
 
 def list_claims(session: Session, asked: Mapping[str, Any], view: View, at: PageAt) -> Found:
     """A page of the public claims that fit, and the facets that were asked for."""
-    view = _ranked(session, asked, view)
-    clauses = compile_filters(session, asked, view)
     bound = {name: value for name, value in asked.items() if name not in SHAPE}
-    listing = Listing("/claims", bound, Claim.id, claim_order(session, asked, view))
-    total = count_claims(session, asked, view, clauses)
-    if at.cursor is None and len(listing.order) == 1:
-        # Said so that SQLite walks the ids: it would sort a smaller index that is in no order.
-        clauses.append(Claim.id > 0)
-    if view.ranked_to is not None:
-        total = total._replace(is_exact=False)
-    found = read_slice(session, listing, clauses, at, total=total)
-    claims = shown_claims(session, found.ids, view, asked_words(asked))
+    found, claims, view = _page(session, asked, view, bound, at)
     facets = None
     if asked.get("facet"):
         facets = {name: _facet(session, asked, view, name) for name in asked["facet"]}
     page = Page.of(found, only_fields(claims, asked.get("fields") or ()), at, bound)
     included = included_as_json(session, claims, view)
     return Found(page, facets, included, is_capped=view.ranked_to is not None)
+
+
+def _page(
+    session: Session,
+    asked: Mapping[str, Any],
+    view: View,
+    bound: Mapping[str, Any],
+    at: PageAt,
+) -> tuple[Slice, list[ClaimJson], View]:
+    """The slice, its claims, and the view with which facets are counted."""
+    words = asked_words(asked)
+    if words is not None and is_words_alone(asked, words, view):
+        listing = Listing("/claims", bound, Claim.id, RANKED_ORDER)
+        ranked = read_ranked(session, asked, words, listing, at)
+        if ranked is not None:
+            view = replace(view, ranked_to=ranked.ranked_to)
+            return ranked.found, ranked.claims, view
+    filters = shaped(session, asked, view)
+    if filters is not None:
+        order = plain_order(asked.get("sort") or "id", view)
+        listing = Listing("/claims", bound, Claim.id, order)
+        return *read_claim_page(session, asked, view, filters, listing, at), view
+    view = _ranked(session, asked, view)
+    clauses = compile_filters(session, asked, view)
+    listing = Listing("/claims", bound, Claim.id, claim_order(session, asked, view))
+    total = count_claims(session, asked, view, clauses)
+    clauses += from_the_first(listing.order, at.cursor)
+    if view.ranked_to is not None:
+        total = total._replace(is_exact=False)
+    found = read_slice(session, listing, clauses, at, total=total)
+    return found, shown_claims(session, found.ids, view, words), view
 
 
 def _ranked(session: Session, asked: Mapping[str, Any], view: View) -> View:
@@ -101,23 +123,12 @@ def only_fields(claims: Sequence[ClaimJson], fields: Sequence[str]) -> list[Json
 def claim_order(session: Session, asked: Mapping[str, Any], view: View) -> tuple[Order, ...]:
     words = asked_words(asked)
     sort = asked.get("sort") or ("id" if words is None else "relevance")
-    name = sort.removeprefix("-")
-    descending = sort != name
-    if name == "relevance":
+    if sort.removeprefix("-") == "relevance":
         assert words is not None, "the schema refuses it without words"
         tier = find_claims(session, words, view).tier
         last = (Order(view.passage_count, int, descending=True), Order(Claim.id, int))
         return last if tier is None else (Order(tier, int, descending=True), *last)
-    if name == "id":
-        return (Order(Claim.id, int, descending),)
-    if name in {"created_at", "updated_at"}:
-        first = Order(getattr(Claim, name), datetime, descending)
-    elif name == "severity":
-        ranks = {severity.value: severity.rank for severity in Severity}
-        first = Order(case(ranks, value=view.severity, else_=0), int, descending)
-    else:
-        first = Order(getattr(view, name), int, descending)
-    return (first, Order(Claim.id, int, descending))
+    return plain_order(sort, view)
 
 
 def _facet(session: Session, asked: Mapping[str, Any], view: View, name: str) -> Record:
@@ -144,9 +155,9 @@ def _value_counts(
 ) -> list[tuple[Any, int]]:
     """Each value with its number of claims, the commonest first; None where there is none."""
     rows: Iterable[Any]
-    counters = find_counts(session, asked, view, without=name) if name in DIMENSIONS else None
+    counters = counts_of(session, asked, view, name) if name in DIMENSIONS else None
     if counters is not None:
-        rows = ((value, count) for (value,), count in by_dimensions(counters, [name]).items())
+        rows = counters.items()
     else:
         clauses = compile_filters(session, asked, view, without=name)
         rows = session.execute(_counted(clauses, view, name)).all()

@@ -16,9 +16,10 @@ from app.queries.claims import claim_bodies, included_conflicts
 from app.queries.conflicts import FLAGGED, conflict_records
 from app.queries.counts import UNCOUNTED
 from app.queries.filters import compile_filters
+from app.queries.highlights import with_highlights
 from app.queries.pages import Listing, Order, PageAt, as_applied, read_slice
 from app.queries.records import Record, concept_records, condition_records, document_records
-from app.queries.search import asked_words, with_highlights
+from app.queries.search import asked_words
 from app.queries.view import View
 from app.search_text import SearchQuery
 from app.vocabulary import ScopePart, Vocabulary

@@ -11,8 +11,9 @@ from app.identifiers import Prefix, number_of, parse_id, public_id
 from app.json_parts import Json, json_array, json_object, with_members, written
 from app.models import Claim, Revision
 from app.queries.conflicts import BRIEF, conflict_briefs
+from app.queries.highlights import with_highlights
+from app.queries.prepared import Prepared
 from app.queries.records import Record, claim_rows
-from app.queries.search import with_highlights
 from app.queries.view import EVERYTHING, View
 from app.queries.withdrawals import find_withdrawal, withdrawal_record, withdrawn
 from app.queries.written import ClaimJson, briefs_as_json, claims_as_json, conflict_refs
@@ -27,8 +28,10 @@ LATER_FIELDS: Record = {"replaced_by": None, "merged": False}
 
 
 _CLAIM = Claim.__table__.c
-_STANDING = select(_CLAIM.condition_id, _CLAIM.status, _CLAIM.merged, _CLAIM.replaced_by_id).where(
-    _CLAIM.id == bindparam("id"),
+_STANDING = Prepared(
+    select(_CLAIM.condition_id, _CLAIM.status, _CLAIM.merged, _CLAIM.replaced_by_id).where(
+        _CLAIM.id == bindparam("id"),
+    ),
 )
 
 
@@ -55,7 +58,7 @@ def get_claim(session: Session, text: str, *, signed_in: bool = False) -> OneCla
     WithdrawnError with a tombstone.
     """
     number = _claim_number(text)
-    row = session.execute(_STANDING, {"id": number}).first()
+    row = _STANDING.first(session, {"id": number})
     was_public = row is not None and row.status in PUBLIC_ONCE
     if row is None or not (was_public or signed_in):
         raise NotFoundError("There is no claim of this id.")

@@ -25,6 +25,7 @@ from app.queries.eligible import (
     eligible_claims,
     numbered_subjects,
 )
+from app.queries.prepared import Prepared
 from app.queries.records import AnyRow
 from app.vocabulary import Rule, Severity, Vocabulary
 
@@ -125,7 +126,7 @@ def compare_touched(
     beside = sorted(questions - set(touched.questions))
     asked = {"condition": condition_id, "touched": sorted(touched.questions), "beside": beside}
     subjects = numbered_subjects(touched.subjects)
-    rows = session.execute(_NEARBY, asked | {"subjects": subjects})
+    rows = _NEARBY.all(session, asked | {"subjects": subjects})
     stored = {row.key: row for row in rows if _is_reached(row, touched, vocabulary)}
     decisions = {key: row.decision for key, row in stored.items() if row.decision is not None}
     named = {
@@ -137,7 +138,7 @@ def compare_touched(
     claims = eligible_answers(session, condition_id, questions, touched.subjects, vocabulary)
     found = [*_by_rules(session, claims, condition_slug, vocabulary, touched.questions)]
     if unknown := sorted({conflict.key for conflict in found} - stored.keys()):
-        closed = {row.key: row for row in session.execute(_BY_KEY, {"keys": unknown})}
+        closed = {row.key: row for row in _BY_KEY.all(session, {"keys": unknown})}
         stored |= closed
         decisions |= {key: row.decision for key, row in closed.items() if row.decision is not None}
     found += _asserted(decisions, eligible_among(session, named))
@@ -146,23 +147,26 @@ def compare_touched(
 
 # Tables and not models: nothing is loaded but rows.
 _CONFLICT, _CONCEPT = Conflict.__table__.c, Concept.__table__.c
-_STORED = select(*_CONFLICT)
+# When they were written nobody asks: moments take longer to read than all else.
+_STORED = select(*(own for own in _CONFLICT if own.name not in {"created_at", "updated_at"}))
 _OF_CONDITION = _STORED.where(_CONFLICT.condition_id == bindparam("condition"))
 # The rules that look at one question only; the others name the first of theirs.
 _OF_ONE_QUESTION = [Rule.values.value, Rule.polarity.value, Rule.frequency.value]
-_NEARBY = _OF_CONDITION.where(
-    or_(
-        (_CONFLICT.status == OPEN)
-        & (func.coalesce(_CONFLICT.subject_id, 0).in_(bindparam("subjects", expanding=True)))
-        & or_(
-            _CONFLICT.question.in_(bindparam("touched", expanding=True)),
-            _CONFLICT.question.in_(bindparam("beside", expanding=True))
-            & _CONFLICT.rule.not_in(_OF_ONE_QUESTION),
+_NEARBY = Prepared(
+    _OF_CONDITION.where(
+        or_(
+            (_CONFLICT.status == OPEN)
+            & (func.coalesce(_CONFLICT.subject_id, 0).in_(bindparam("subjects", expanding=True)))
+            & or_(
+                _CONFLICT.question.in_(bindparam("touched", expanding=True)),
+                _CONFLICT.question.in_(bindparam("beside", expanding=True))
+                & _CONFLICT.rule.not_in(_OF_ONE_QUESTION),
+            ),
+            _CONFLICT.rule == Rule.asserted.value,
         ),
-        _CONFLICT.rule == Rule.asserted.value,
     ),
 )
-_BY_KEY = _STORED.where(_CONFLICT.key.in_(bindparam("keys", expanding=True)))
+_BY_KEY = Prepared(_STORED.where(_CONFLICT.key.in_(bindparam("keys", expanding=True))))
 
 
 def _is_reached(row: AnyRow, touched: Touched, vocabulary: Vocabulary) -> bool:
@@ -228,12 +232,12 @@ def _rows(
     vocabulary: Vocabulary,
 ) -> dict[str, ComputedConflict]:
     subjects = sorted({one.subject for one in conflicts if one.subject is not None})
-    ids = dict(session.execute(_CONCEPT_IDS, {"keys": subjects}).all()) if subjects else {}
+    ids = dict(_CONCEPT_IDS.all(session, {"keys": subjects})) if subjects else {}
     return {one.key: _row(one, decisions.get(one.key), ids, vocabulary) for one in conflicts}
 
 
-_CONCEPT_IDS = select(_CONCEPT.key, _CONCEPT.id).where(
-    _CONCEPT.key.in_(bindparam("keys", expanding=True)),
+_CONCEPT_IDS = Prepared(
+    select(_CONCEPT.key, _CONCEPT.id).where(_CONCEPT.key.in_(bindparam("keys", expanding=True))),
 )
 
 

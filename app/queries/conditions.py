@@ -23,6 +23,7 @@ from app.queries.claims import shown_claims
 from app.queries.conflicts import FLAGGED, conflict_records
 from app.queries.names import all_slugs, begins_a_word, find_condition, nearest_names
 from app.queries.pages import Listing, Order, Page, PageAt, read_slice
+from app.queries.prepared import Prepared
 from app.queries.records import Record, condition_records, document_records
 from app.queries.view import EVERYTHING, View, visible_claims
 from app.queries.written import (
@@ -174,15 +175,17 @@ def _cited(*clauses: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     )
 
 
-_CITED = _cited()
+_CITED = Prepared(_cited())
 
 
 def _documents(session: Session, condition_id: int, view: View) -> list[Record]:
     """The documents that the claims cite; for each passage how many citations it has here."""
-    statement = _CITED
+    asked = {"condition": condition_id}
     if view.excludes:
         statement = _cited(Claim.id.in_(list(view.counts)), view.citation_counts)
-    rows = session.execute(statement, {"condition": condition_id}).all()
+        rows = session.execute(statement, asked).all()
+    else:
+        rows = _CITED.all(session, asked)
     counts = {(document_id, key): number for document_id, key, number in rows}
     records = document_records(session, sorted({row[0] for row in rows}))
     for document_id, record in records.items():

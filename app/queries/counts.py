@@ -2,12 +2,23 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import Session
 
 from app.models import Claim, ClaimCount
+from app.queries.prepared import Prepared
 from app.queries.view import EVERYTHING, View, visible_claims
 from app.vocabulary import Severity
 
@@ -62,7 +73,7 @@ def count_claims(
     precision = asked.get("count", "capped")
     if precision == "none":
         return UNCOUNTED
-    counted = _sum_of_counts(session, asked, view)
+    counted = sum_of_counts(session, asked, view)
     if counted is not None:
         return Total(counted, is_exact=True)
     return count_up_to(session, Claim.id, clauses, None if precision == "exact" else CAP)
@@ -70,7 +81,7 @@ def count_claims(
 
 _KNOWN = {*DIMENSIONS, *(f"{name}__not" for name in DIMENSIONS)}
 _COUNTS = ClaimCount.__table__.c
-_SUM = select(func.sum(_COUNTS.number))
+_SUM = func.sum(_COUNTS.number).label("number")
 
 
 def _counted_filters(asked: Mapping[str, Any], view: View) -> dict[str, Any] | None:
@@ -79,33 +90,64 @@ def _counted_filters(asked: Mapping[str, Any], view: View) -> dict[str, Any] | N
     return filters if not view.excludes and filters.keys() <= _KNOWN else None
 
 
-def _sum_of_counts(session: Session, asked: Mapping[str, Any], view: View) -> int | None:
+def sum_of_counts(session: Session, asked: Mapping[str, Any], view: View) -> int | None:
     """How many claims fit, from the counters; None where they do not tell, or none fits."""
     filters = _counted_filters(asked, view)
     if filters is None:
         return None
-    statement = _SUM
-    for name, wanted in filters.items():
-        if wanted in (None, []):
-            continue
-        dimension, is_not, _ = name.partition("__not")
-        values = _listed(wanted)
-        if dimension == "conflict":
-            dimension = "severity"
-            values = [one for one in Severity if one.is_conflict in values]
-        clause = _COUNTS[dimension].in_(values)
+    values = _counted_values(filters)
+    [row] = _sums(tuple(values), None).all(session, values)
+    return int(row.number) if row.number else None
+
+
+def counts_of(
+    session: Session, asked: Mapping[str, Any], view: View, dimension: str
+) -> dict[Any, int] | None:
+    """Claims that fit without the filters of one dimension, by its values, from the counters;
+    None where they do not tell, or none fits."""
+    filters = _counted_filters(asked, view)
+    if filters is None:
+        return None
+    own = {dimension, f"{dimension}__not"}
+    values = _counted_values({name: own_ for name, own_ in filters.items() if name not in own})
+    kept = "severity" if dimension == "conflict" else dimension
+    found = Counter[Any]()
+    for value, number in _sums(tuple(values), kept).all(session, values):
+        if number:
+            found[Severity(value).is_conflict if dimension == "conflict" else value] += int(number)
+    return found or None
+
+
+def _counted_values(filters: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What the filters are compared with; a flag with the severities that have it."""
+    return {
+        name: [own for own in Severity if own.is_conflict in _listed(wanted)]
+        if name.startswith("conflict")
+        else list(_listed(wanted))
+        for name, wanted in filters.items()
+        if wanted not in (None, [])
+    }
+
+
+@lru_cache(maxsize=1_000)  # more than there are
+def _sums(names: tuple[str, ...], dimension: str | None) -> Prepared:
+    """The counters that fit filters of these names, added up, by the values of a dimension."""
+    statement: Select[*tuple[Any, ...]] = select(_SUM)
+    if dimension is not None:
+        value = type_coerce(_COUNTS[dimension], String).label("value")
+        statement = select(value, _SUM).group_by(_COUNTS[dimension])
+    for name in names:
+        filtered, is_not, _ = name.partition("__not")
+        column = _COUNTS["severity" if filtered == "conflict" else filtered]
+        clause = column.in_(bindparam(name, type_=column.type, expanding=True))
         statement = statement.where(~clause if is_not else clause)
-    number = session.execute(statement).scalar()
-    return int(number) if number else None
+    return Prepared(statement)
 
 
 def find_counts(
-    session: Session, asked: Mapping[str, Any], view: View, *, without: str | None = None
+    session: Session, asked: Mapping[str, Any], view: View
 ) -> Counter[tuple[Any, ...]] | None:
-    """Claims that fit by their ``DIMENSIONS``, from the counters; None where they do not tell.
-
-    ``without`` leaves the filters of one field out.
-    """
+    """Claims that fit by their ``DIMENSIONS``, from the counters; None where they do not tell."""
     filters = _counted_filters(asked, view)
     if filters is None:
         return None
@@ -121,15 +163,13 @@ def find_counts(
     found: Counter[tuple[Any, ...]] = Counter()
     for type_, question, polarity, severity, number in rows:
         values = (type_, question, polarity, severity, severity.is_conflict)
-        if number and _fits(values, filters, without):
+        if number and _fits(values, filters):
             found[values] += int(number)
     return found or None
 
 
-def _fits(values: Sequence[Any], filters: Mapping[str, Any], without: str | None) -> bool:
+def _fits(values: Sequence[Any], filters: Mapping[str, Any]) -> bool:
     for name, value in zip(DIMENSIONS, values, strict=True):
-        if name == without:
-            continue
         wanted, unwanted = filters.get(name), filters.get(f"{name}__not")
         if wanted not in (None, []) and value not in _listed(wanted):
             return False

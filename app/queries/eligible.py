@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from app import conflicts as rules
 from app.identifiers import Prefix, public_id
 from app.models import Citation, Claim, Concept, ConceptBroader, Document, Passage
+from app.queries.prepared import Prepared
 from app.queries.records import AnyRow
 from app.queries.view import visible_claims
 from app.vocabulary import ClaimStatus, DocumentStatus, ScopePart, Vocabulary
@@ -24,6 +26,9 @@ _Which = Callable[[_Statement], _Statement]
 _CLAIMS, _CITATIONS, _CONCEPTS = Claim.__table__, Citation.__table__, Concept.__table__
 _CLAIM, _CITATION, _PASSAGE = _CLAIMS.c, _CITATIONS.c, Passage.__table__.c
 _BROADER = ConceptBroader.__table__.c
+_SCOPE_PARTS = tuple((part, part.value) for part in ScopePart)
+_EVERYWHERE = rules.Scope()
+_ORDER = attrgetter("order")
 
 
 def eligible_claims(
@@ -69,7 +74,7 @@ def eligible_among(session: Session, claim_ids: Collection[int]) -> list[rules.C
 
 def _eligible(session: Session, which: _Which, values: Mapping[str, Any]) -> list[rules.Claim]:
     citations = _citations(session, which, values)
-    rows = session.execute(_claims_statement(which), values).all() if citations else []
+    rows = _claims_statement(which).all(session, values) if citations else []
     return [_claim(row, citations[row.id]) for row in rows if row.id in citations]
 
 
@@ -96,7 +101,7 @@ def _of_ids(statement: _Statement) -> _Statement:
 
 
 @cache
-def _claims_statement(which: _Which) -> _Statement:
+def _claims_statement(which: _Which) -> Prepared:
     value, subject = _CONCEPTS.alias(), _CONCEPTS.alias()
     scopes = {part: _CONCEPTS.alias() for part in ScopePart}
     tables = _CLAIMS.outerjoin(value, value.c.id == _CLAIM.concept_id)
@@ -118,9 +123,9 @@ def _claims_statement(which: _Which) -> _Statement:
         value.c.label.label("value_label"),
         subject.c.key.label("subject_key"),
         subject.c.label.label("subject_label"),
-        *(scopes[part].c.key.label(part.value) for part in ScopePart),
+        *(scopes[part].c.key.label(name) for part, name in _SCOPE_PARTS),
     )
-    return which(statement.select_from(tables).order_by(_CLAIM.id))
+    return Prepared(which(statement.select_from(tables).order_by(_CLAIM.id)))
 
 
 # Under this name of ``session.info`` a command that computes very many conditions, and changes
@@ -155,7 +160,7 @@ def concept_edges(
         rows = (
             row
             for keys in _used_concepts(claims)
-            for row in session.execute(_edges_above(), {"keys": keys})
+            for row in _edges_above().all(session, {"keys": keys})
         )
     for key, broader_key in rows:
         found[key].add(broader_key)
@@ -166,7 +171,7 @@ def concept_edges(
 def _edges() -> Select[*tuple[Any, ...]]:
     narrower, broader = _CONCEPTS.alias(), _CONCEPTS.alias()
     return (
-        select(narrower.c.key, broader.c.key)
+        select(narrower.c.key, broader.c.key.label("broader_key"))
         .select_from(ConceptBroader.__table__)
         .join(narrower, narrower.c.id == _BROADER.concept_id)
         .join(broader, broader.c.id == _BROADER.broader_id)
@@ -174,14 +179,14 @@ def _edges() -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _edges_above() -> Select[*tuple[Any, ...]]:
+def _edges_above() -> Prepared:
     concept = _CONCEPTS.c
     used = concept.key.in_(bindparam("keys", expanding=True))
     line = select(concept.id.label("id")).where(used).cte("line", recursive=True)
     line = line.union(
         select(_BROADER.broader_id).join(line, line.c.id == _BROADER.concept_id),
     )
-    return _edges().where(_BROADER.concept_id.in_(select(line.c.id)))
+    return Prepared(_edges().where(_BROADER.concept_id.in_(select(line.c.id))))
 
 
 def _used_concepts(claims: Sequence[rules.Claim]) -> Iterator[list[str]]:
@@ -197,23 +202,23 @@ def _citations(
     session: Session, which: _Which, values: Mapping[str, Any]
 ) -> dict[int, list[rules.Citation]]:
     found: dict[int, list[rules.Citation]] = defaultdict(list)
-    for row in session.execute(_citations_statement(which), values):
-        found[row.claim_id].append(
-            rules.Citation(
-                id=public_id(Prefix.citation, row.id),
-                passage=public_id(Prefix.passage, row.passage_id),
-                document=public_id(Prefix.document, row.document_id),
-                order=(row.document_id, row.position, row.start or 0, row.id),
-                certainty=row.certainty,
-                frequency=row.frequency,
-                exclusivity=row.exclusivity,
-            ),
+    for row in _citations_statement(which).all(session, values):
+        # Without names: a condition has many of them, and each name takes time.
+        cited = rules.Citation(
+            public_id(Prefix.citation, row.id),
+            public_id(Prefix.passage, row.passage_id),
+            public_id(Prefix.document, row.document_id),
+            (row.document_id, row.position, row.start or 0, row.id),
+            row.certainty,
+            row.frequency,
+            row.exclusivity,
         )
+        found[row.claim_id].append(cited)
     return found
 
 
 @cache
-def _citations_statement(which: _Which) -> _Statement:
+def _citations_statement(which: _Which) -> Prepared:
     document = Document.__table__
     statement: _Statement = (
         select(
@@ -232,14 +237,17 @@ def _citations_statement(which: _Which) -> _Statement:
         .join(_CLAIMS, _CLAIM.id == _CITATION.claim_id)
         .where(document.c.status == DocumentStatus.active)
     )
-    return which(statement)
+    return Prepared(which(statement))
 
 
 def _claim(row: AnyRow, citations: Sequence[rules.Citation]) -> rules.Claim:
     quantity = None
     if row.quantity_as_said is not None:
         quantity = rules.Quantity(row.quantity_low, row.quantity_high, row.quantity_unit)
-    parts = [(part, key) for part in ScopePart if (key := getattr(row, part.value)) is not None]
+    parts = [(part, key) for part, name in _SCOPE_PARTS if (key := getattr(row, name)) is not None]
+    scope = _EVERYWHERE
+    if parts or row.age_low is not None or row.age_high is not None:
+        scope = rules.Scope(tuple(parts), row.age_low, row.age_high)
     return rules.Claim(
         id=public_id(Prefix.claim, row.id),
         question=row.question,
@@ -250,6 +258,7 @@ def _claim(row: AnyRow, citations: Sequence[rules.Citation]) -> rules.Claim:
         subject=row.subject_key,
         subject_label=row.subject_label,
         polarity=row.polarity,
-        scope=rules.Scope(tuple(parts), row.age_low, row.age_high),
-        citations=tuple(citations),
+        scope=scope,
+        # As they are read, so that the rules need not put them in order each time.
+        citations=tuple(sorted(citations, key=_ORDER)),
     )

@@ -65,7 +65,14 @@ class Field:
         return not self.of_citations
 
     def matches(self, session: Session, view: View, wanted: Sequence[Any]) -> Clause:
-        found = wanted if self.resolve is None else self.resolve(session, view, wanted)
+        return self.among(view, self.found(session, view, wanted))
+
+    def found(self, session: Session, view: View, wanted: Sequence[Any]) -> Sequence[Any]:
+        """What the column is compared with."""
+        return wanted if self.resolve is None else self.resolve(session, view, wanted)
+
+    def among(self, view: View, found: Any) -> Clause:
+        """The claims whose column is one of these, or of those that will be bound."""
         clause: Clause = self.column(view).in_(found)
         if self.of_citations:
             return Claim.id.in_(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_, or_, true
+from sqlalchemy import and_, not_, or_, true
 from sqlalchemy.orm import Session
 
 from app.models import Claim
@@ -70,31 +70,32 @@ def _criteria(
             continue
         wanted, unwanted = given.get(spec.name), given.get(f"{spec.name}__not")
         if wanted not in (None, []):
-            yield field.matches(session, view, _listed(wanted))
+            yield field.matches(session, view, listed(wanted))
         if unwanted:
             # A claim without a value has none of the unwanted ones.
-            yield not_(field.matches(session, view, _listed(unwanted)))
+            yield not_(field.matches(session, view, listed(unwanted)))
         low, high = given.get(f"{spec.name}__gte"), given.get(f"{spec.name}__lte")
         if low is not None:
-            yield field.column(view) >= _bound(spec.kind, low)
+            yield field.column(view) >= bound_of(spec.kind, low)
         if high is not None:
-            yield _at_most(spec.kind, field.column(view), high)
+            yield field.column(view) <= end_of(spec.kind, high)
         missing = given.get(f"{spec.name}__missing")
         if missing is not None:
             yield field.missing(view) if missing else not_(field.missing(view))
 
 
-def _listed(values: Any) -> Sequence[Any]:
+def listed(values: Any) -> Sequence[Any]:
     return values if isinstance(values, list) else [values]
 
 
-def _bound(kind: Kind, bound: Any) -> Any:
-    is_day = kind is Kind.time and isinstance(bound, date) and not isinstance(bound, datetime)
-    return start_of_day(bound) if is_day else bound
+def bound_of(kind: Kind, bound: Any) -> Any:
+    return start_of_day(bound) if _is_day(kind, bound) else bound
 
 
-def _at_most(kind: Kind, column: Any, bound: Any) -> ColumnElement[bool]:
+def end_of(kind: Kind, bound: Any) -> Any:
     """A day as an upper bound is meant whole."""
-    if kind is Kind.time and not isinstance(bound, datetime):
-        return and_(column <= end_of_day(bound))
-    return and_(column <= bound)
+    return end_of_day(bound) if _is_day(kind, bound) else bound
+
+
+def _is_day(kind: Kind, bound: Any) -> bool:
+    return kind is Kind.time and isinstance(bound, date) and not isinstance(bound, datetime)

@@ -107,7 +107,7 @@ def read_slice(
         .limit(at.limit + 1)
     )
     if at.cursor is not None:
-        statement = statement.where(_after(order, read_cursor(fingerprint, at.cursor, order)))
+        statement = statement.where(after(order, read_cursor(fingerprint, at.cursor, order)))
     rows = session.execute(statement).all()
     more = len(rows) > at.limit
     rows = rows[: at.limit]
@@ -118,7 +118,7 @@ def read_slice(
     )
 
 
-def _after(order: Sequence[Order], position: Sequence[Any]) -> ColumnElement[bool]:
+def after(order: Sequence[Order], position: Sequence[Any]) -> ColumnElement[bool]:
     """Rows behind a position: later in the first part, or equal there and later in the next."""
     clauses = []
     for number, part in enumerate(order):

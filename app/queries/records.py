@@ -27,6 +27,7 @@ from app.models import (
     Passage,
     StoredVocabulary,
 )
+from app.queries.prepared import Prepared
 from app.vocabulary import ScopePart
 
 Record = dict[str, Any]
@@ -210,21 +211,31 @@ def concept_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     }
 
 
-_CONDITIONS: Select[*tuple[Any, ...]] = select(*_CONDITION).where(_CONDITION.id.in_(_IDS))
-_ALIASES = _parts(
-    ConditionAlias.condition_id, ConditionAlias.slug, ConditionAlias.name, by=ConditionAlias.slug
+_CONDITIONS = Prepared(select(*_CONDITION).where(_CONDITION.id.in_(_IDS)))
+_ALIASES = Prepared(
+    _parts(
+        ConditionAlias.condition_id,
+        ConditionAlias.slug,
+        ConditionAlias.name,
+        by=ConditionAlias.slug,
+    ),
 )
-_CONDITION_XREFS = _parts(
-    ConditionXref.condition_id, ConditionXref.curie, ConditionXref.fit, by=ConditionXref.position
+_CONDITION_XREFS = Prepared(
+    _parts(
+        ConditionXref.condition_id,
+        ConditionXref.curie,
+        ConditionXref.fit,
+        by=ConditionXref.position,
+    ),
 )
 
 
 def condition_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     session.flush()  # as models would have it: tables are read as they are
     asked = {"ids": list(ids)}
-    rows = session.execute(_CONDITIONS, asked)
-    aliases = _gather(session.execute(_ALIASES, asked))
-    xrefs = _gather(session.execute(_CONDITION_XREFS, asked))
+    rows = _CONDITIONS.all(session, asked)
+    aliases = _gather(_ALIASES.all(session, asked))
+    xrefs = _gather(_CONDITION_XREFS.all(session, asked))
     return {
         row.id: {
             "id": public_id(Prefix.condition, row.id),
@@ -241,8 +252,8 @@ def condition_records(session: Session, ids: Sequence[int]) -> dict[int, Record]
     }
 
 
-_DOCUMENTS: Select[*tuple[Any, ...]] = select(*_DOCUMENT).where(_DOCUMENT.id.in_(_IDS))
-_PASSAGES: Select[*tuple[Any, ...]] = (
+_DOCUMENTS = Prepared(select(*_DOCUMENT).where(_DOCUMENT.id.in_(_IDS)))
+_PASSAGES = Prepared(
     select(*_PASSAGE)
     .where(_PASSAGE.document_id.in_(_IDS))
     .order_by(_PASSAGE.document_id, _PASSAGE.position)
@@ -252,9 +263,9 @@ _PASSAGES: Select[*tuple[Any, ...]] = (
 def document_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
     session.flush()
     asked = {"ids": list(ids)}
-    rows = session.execute(_DOCUMENTS, asked)
+    rows = _DOCUMENTS.all(session, asked)
     passages: dict[int, list[AnyRow]] = defaultdict(list)
-    for passage in session.execute(_PASSAGES, asked):
+    for passage in _PASSAGES.all(session, asked):
         passages[passage.document_id].append(passage)
     return {
         row.id: {

@@ -6,7 +6,7 @@ terms first; a database is given their words, quoted, as one bound value.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -29,17 +29,16 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
 from app.models import Citation, Claim, Concept, ConceptSynonym
+from app.queries.prepared import Prepared
 from app.queries.records import Record
 from app.queries.view import View, visible_claims
 from app.search_text import (
     ClaimTexts,
     ClaimWords,
-    Excerpt,
     SearchQuery,
     Term,
     TermKind,
     claim_words,
-    excerpt,
     parse_query,
     stems,
     tier_of,
@@ -155,9 +154,16 @@ def _by_fts5(
 
 
 def _fts5_clause(terms: Sequence[Term], tier: int, *, every: bool) -> Clause:
+    return fits_fts5(literal(fts5_query(terms, tier, every=every), Text))
+
+
+def fits_fts5(written: ColumnElement[str]) -> Clause:
+    return literal_column("fts_claims").op("MATCH", is_comparison=True)(written)
+
+
+def fts5_query(terms: Sequence[Term], tier: int, *, every: bool) -> str:
     joint = " AND " if every else " OR "
-    written = f"{FTS5_COLUMNS[tier]} : ({joint.join(map(_fts5_term, terms))})"
-    return literal_column("fts_claims").op("MATCH", is_comparison=True)(literal(written, Text))
+    return f"{FTS5_COLUMNS[tier]} : ({joint.join(map(_fts5_term, terms))})"
 
 
 def _fts5_term(term: Term) -> str:
@@ -168,13 +174,18 @@ def _fts5_term(term: Term) -> str:
 def _by_tsquery(
     terms: Sequence[Term], tier: int, *, every: bool, upto: int | None = None
 ) -> Select[tuple[int]]:
-    joint = " & " if every else " | "
-    written = joint.join(f"({_tsquery_term(term, TSQUERY_WEIGHTS[tier])})" for term in terms)
-    clause = TSVECTORS.c.document.op("@@", is_comparison=True)(
-        cast(literal(written, Text), TSQUERY)
-    )
-    found = select(TSVECTORS.c.claim_id).where(clause)
+    fits = fits_tsquery(literal(tsquery(terms, tier, every=every), Text))
+    found = select(TSVECTORS.c.claim_id).where(fits)
     return found if upto is None else found.where(TSVECTORS.c.claim_id <= upto)
+
+
+def fits_tsquery(written: ColumnElement[str]) -> Clause:
+    return TSVECTORS.c.document.op("@@", is_comparison=True)(cast(written, TSQUERY))
+
+
+def tsquery(terms: Sequence[Term], tier: int, *, every: bool) -> str:
+    joint = " & " if every else " | "
+    return joint.join(f"({_tsquery_term(term, TSQUERY_WEIGHTS[tier])})" for term in terms)
 
 
 def _tsquery_term(term: Term, weights: str) -> str:
@@ -260,7 +271,7 @@ _LABELS = (
     .order_by(_CONCEPT.id, _SYNONYM.position, _SYNONYM.term)
 )
 _LABELS_BY_ID = _LABELS.where(_CONCEPT.id.in_(_IDS))
-_LABELS_BY_KEY = (
+_LABELS_BY_KEY = Prepared(
     select(_CONCEPT.key, _CONCEPT.label, _SYNONYM.term)
     .select_from(Concept.__table__.outerjoin(ConceptSynonym.__table__))
     .where(_CONCEPT.key.in_(bindparam("keys", expanding=True)))
@@ -300,7 +311,7 @@ def concept_labels(session: Session, wanted: Clause) -> dict[int, list[str]]:
 
 def texts_of_record(session: Session, record: Record) -> ClaimTexts:
     """The same of one claim as its record says it; one statement."""
-    labels = _labels_of_records(session, [record])
+    labels = labels_of_keys(session, concepts_of(record))
     return ClaimTexts(
         record["statement"],
         list(_label_texts(record, labels)),
@@ -308,21 +319,28 @@ def texts_of_record(session: Session, record: Record) -> ClaimTexts:
     )
 
 
-def _labels_of_records(session: Session, claims: Sequence[Record]) -> dict[str, list[str]]:
-    """Label and synonyms of their concepts and subjects, by key."""
-    parts = [claim[name] for claim in claims for name in ("concept", "subject") if claim[name]]
-    keys = {part["key"] for part in parts}
-    return _labels_of(session.execute(_LABELS_BY_KEY, {"keys": sorted(keys)})) if keys else {}
+def concepts_of(claim: Record) -> list[str]:
+    """The keys of what it is about and of its value."""
+    return [claim[name]["key"] for name in ("concept", "subject") if claim[name]]
+
+
+def labels_of_keys(session: Session, keys: Iterable[str]) -> dict[str, list[str]]:
+    """Label and synonyms of concepts."""
+    wanted = sorted(set(keys))
+    return _labels_of(_LABELS_BY_KEY.all(session, {"keys": wanted})) if wanted else {}
 
 
 def _label_texts(claim: Record, labels: Mapping[str, list[str]]) -> Iterator[str]:
-    for name in ("concept", "subject"):
-        if claim[name]:
-            yield from labels[claim[name]["key"]]
-    if claim["quantity"]:
-        yield claim["quantity"]["as_said"]
-    if claim["words"] is not None:
-        yield claim["words"]
+    for key in concepts_of(claim):
+        yield from labels[key]
+    yield from own_values(claim)
+
+
+def own_values(claim: Record) -> list[str]:
+    """What of its value is no concept."""
+    quantity, words = claim["quantity"], claim["words"]
+    found = [quantity["as_said"]] if quantity else []
+    return found if words is None else [*found, words]
 
 
 def _labels_of(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[Any, list[str]]:
@@ -331,37 +349,3 @@ def _labels_of(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[Any, list[str]]:
     for id_, label, synonym in rows:
         found.setdefault(id_, [label]).extend([synonym] if synonym else [])
     return found
-
-
-# What is shown of it
-
-
-def with_highlights(
-    session: Session,
-    claims: Sequence[Record],
-    query: SearchQuery | None,
-) -> list[Record]:
-    """The claims with the words that were found in them marked; without a query as they are."""
-    if query is None:
-        return list(claims)
-    labels = _labels_of_records(session, claims)
-    # Claims have labels and synonyms in common.
-    excerpt_of = cache(partial(excerpt, query))
-    return [claim | {"highlights": _highlights(claim, excerpt_of, labels)} for claim in claims]
-
-
-def _highlights(
-    claim: Record, excerpt_of: Callable[[str], Excerpt | None], labels: Mapping[str, list[str]]
-) -> list[Record]:
-    found: dict[tuple[str, str], Record] = {}
-    for field, words in _texts_shown(claim, labels):
-        marked = excerpt_of(words)
-        if marked is not None:
-            found.setdefault((field, words), {"field": field, **marked._asdict()})
-    return list(found.values())
-
-
-def _texts_shown(claim: Record, labels: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
-    yield "statement", claim["statement"]
-    yield from (("label", label) for label in _label_texts(claim, labels))
-    yield from (("quote", c["quote"]) for c in claim["citations"] if c["quote"])

@@ -11,10 +11,13 @@ from sqlalchemy.orm import Session
 
 from app.models import ConditionStamp, Conflict
 from app.models.condition_stamps import EVERYTHING_ELSE
+from app.queries.prepared import Prepared
 
 _STAMPS = ConditionStamp.__table__.c
-_OF_CONDITION = select(_STAMPS.condition_id, _STAMPS.stamp).where(
-    _STAMPS.condition_id.in_((EVERYTHING_ELSE, bindparam("condition"))),
+_OF_CONDITION = Prepared(
+    select(_STAMPS.condition_id, _STAMPS.stamp).where(
+        _STAMPS.condition_id.in_((EVERYTHING_ELSE, bindparam("condition"))),
+    ),
 )
 
 
@@ -38,7 +41,7 @@ _OF_CONFLICT = select(Conflict.__table__.c.condition_id).where(
 def about_condition(session: Session, condition_id: int) -> About:
     if session.get_bind().dialect.name == "postgresql":
         return About(condition_id, frozenset())
-    rows = session.execute(_OF_CONDITION, {"condition": condition_id}).all()
+    rows = _OF_CONDITION.all(session, {"condition": condition_id})
     return About.of(condition_id, [(row[0], row[1]) for row in rows])
 
 

@@ -1,13 +1,22 @@
 """Claims and conflicts as JSON: what was written out before, and what is computed added to it."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
-from sqlalchemy import BindParameter, Select, String, Text, bindparam, cast, select, type_coerce
+from pydantic_core import from_json, to_json
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    String,
+    Text,
+    bindparam,
+    cast,
+    select,
+    type_coerce,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -18,8 +27,9 @@ from app.identifiers import Prefix, public_id
 from app.json_parts import Json, as_text, json_object, with_members
 from app.models import Claim, Concept, Condition, Conflict, ConflictClaim, WrittenClaim
 from app.queries.conflicts import conflict_head, conflict_tail
+from app.queries.highlights import highlights_in, searched_in
+from app.queries.prepared import Prepared
 from app.queries.records import AnyRow, Record, claim_records
-from app.queries.search import with_highlights
 from app.queries.view import visible_claims
 from app.search_text import SearchQuery
 from app.vocabulary import Severity
@@ -79,22 +89,24 @@ def _as_blob(element: _AsBytes, compiler: SQLCompiler, **given: Any) -> str:
     return f"CAST({compiler.process(element.clauses, **given)} AS BLOB)"
 
 
-_CLAIMS: Select[*tuple[Any, ...]] = select(
+CLAIM_COLUMNS: tuple[Any, ...] = (
     _CLAIM.id,
     _CLAIM.version,
     _CLAIM.type,
     _CLAIM.question,
-    _CLAIM.conflict,
+    type_coerce(_CLAIM.conflict, NullType()).label("conflict"),  # of hundreds of rows
     type_coerce(_CLAIM.severity, String).label("severity"),
     _CLAIM.passage_count,
     _CLAIM.document_count,
     _AsBytes(_BODY).label("body"),
-).select_from(Claim.__table__.outerjoin(WrittenClaim.__table__))
-_CLAIMS_BY_ID = _CLAIMS.where(_CLAIM.id.in_(_IDS))
-_CLAIMS_OF_CONDITION = (
+)
+CLAIM_TABLES = Claim.__table__.outerjoin(WrittenClaim.__table__)
+_CLAIMS: Select[*tuple[Any, ...]] = select(*CLAIM_COLUMNS).select_from(CLAIM_TABLES)
+_CLAIMS_BY_ID = Prepared(_CLAIMS.where(_CLAIM.id.in_(_IDS)))
+_CLAIMS_OF_CONDITION = Prepared(
     _CLAIMS.where(visible_claims(), _CLAIM.condition_id == _CONDITION)
     .order_by(_CLAIM.id)
-    .limit(bindparam("at_most"))
+    .limit(bindparam("at_most", type_=Integer))
 )
 _REFS: Select[*tuple[Any, ...]] = (
     select(
@@ -105,11 +117,9 @@ _REFS: Select[*tuple[Any, ...]] = (
     )
     .select_from(ConflictClaim.__table__.join(Conflict.__table__))
     .where(_CONFLICT.status == "open")
-    .order_by(_MEMBER.claim_id, _CONFLICT.id)
-    .distinct()
 )
-_REFS_BY_ID = _REFS.where(_MEMBER.claim_id.in_(_IDS))
-_REFS_OF_CONDITION = _REFS.where(_CONFLICT.condition_id == _CONDITION)
+_REFS_BY_ID = Prepared(_REFS.where(_MEMBER.claim_id.in_(_IDS)))
+_REFS_OF_CONDITION = Prepared(_REFS.where(_CONFLICT.condition_id == _CONDITION))
 
 
 def claims_as_json(
@@ -118,34 +128,42 @@ def claims_as_json(
     query: SearchQuery | None = None,
 ) -> list[ClaimJson]:
     """Claims in the order of ``ids``, with what a query found in them marked."""
-    found = {row.id: row for row in session.execute(_CLAIMS_BY_ID, {"ids": list(ids)})}
-    rows = [found[id_] for id_ in ids]
-    refs = _refs(session.execute(_REFS_BY_ID, {"ids": list(ids)}))
+    found = {row.id: row for row in _CLAIMS_BY_ID.all(session, {"ids": list(ids)})}
+    return claims_of_rows(session, [found[id_] for id_ in ids], query)
+
+
+def claims_of_rows(
+    session: Session,
+    rows: Sequence[AnyRow],
+    query: SearchQuery | None = None,
+) -> list[ClaimJson]:
+    """The same of their ``CLAIM_COLUMNS``."""
+    refs = _refs(_REFS_BY_ID.all(session, {"ids": [row[0] for row in rows]})) if rows else {}
     bodies = _bodies(session, rows)
     if query is None:
         return _claims(rows, bodies, refs)
-    records = [json.loads(body) for body in bodies]
-    marked = with_highlights(session, records, query)
-    return _claims(rows, bodies, refs, [own["highlights"] for own in marked])
+    marked = highlights_in(session, [*map(searched_in, bodies)], query)
+    return _claims(rows, bodies, refs, marked)
 
 
 def claims_of_condition(session: Session, condition_id: int, at_most: int) -> list[ClaimJson]:
     """Its public claims by id, the first ones."""
     asked = {"condition": condition_id}
-    rows = session.execute(_CLAIMS_OF_CONDITION, asked | {"at_most": at_most}).all()
-    refs = _refs(session.execute(_REFS_OF_CONDITION, asked))
+    rows = _CLAIMS_OF_CONDITION.all(session, asked | {"at_most": at_most})
+    refs = _refs(_REFS_OF_CONDITION.all(session, asked))
     return _claims(rows, _bodies(session, rows), refs)
 
 
 def conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list[Record]]:
     """The open conflicts of each claim, as they stand in it."""
-    found = _refs(session.execute(_REFS_BY_ID, {"ids": list(claim_ids)}))
+    found = _refs(_REFS_BY_ID.all(session, {"ids": list(claim_ids)}))
     return {claim_id: _ref_records(refs) for claim_id, refs in found.items()}
 
 
 def _refs(rows: Any) -> dict[int, tuple[Ref, ...]]:
+    """In the order of their numbers. A claim may stand on several sides of one."""
     found: dict[int, dict[int, Ref]] = {}
-    for claim_id, *ref in rows:
+    for claim_id, *ref in sorted(rows):
         found.setdefault(claim_id, {})[ref[0]] = tuple(ref)
     return {claim_id: tuple(refs.values()) for claim_id, refs in found.items()}
 
@@ -182,8 +200,8 @@ def _claims(
 ) -> list[ClaimJson]:
     found = []
     for at, (row, body) in enumerate(zip(rows, bodies, strict=True)):
-        id_, version, type_, question, is_flagged, severity, passages, documents, _ = row
-        own = refs.get(id_, ())
+        id_, version, type_, question, conflict, severity, passages, documents, _ = row
+        is_flagged, own = bool(conflict), refs.get(id_, ())
         rest = _rest_of_claim(is_flagged, severity, passages, documents, own)
         if highlights is not None and highlights[at] is not None:
             rest = rest.removesuffix(NOTHING_MARKED) + to_json(highlights[at]) + b"}"
@@ -219,8 +237,7 @@ def _rest_of_claim(
 
 
 _BODY_OF_CONFLICT = cast(Conflict.body, Text).label("written")
-_SIDES = cast(Conflict.body["sides"], Text).label("sides")
-_BRIEFS = (
+_BRIEFS = Prepared(
     select(
         _CONFLICT.id,
         _CONFLICT.question,
@@ -228,7 +245,7 @@ _BRIEFS = (
         _CONFLICT.computed,
         _CONFLICT.effective,
         _CONFLICT.explanation,
-        _SIDES,
+        _BODY_OF_CONFLICT,
     )
     .where(_CONFLICT.id.in_(_IDS))
     .order_by(_CONFLICT.id)
@@ -239,20 +256,22 @@ def briefs_as_json(session: Session, ids: Collection[int]) -> list[Json]:
     """Conflicts short enough to stand beside every list of claims."""
     if not ids:
         return []
-    rows = session.execute(_BRIEFS, {"ids": sorted(ids)})
-    return [
-        json_object(
-            {
-                "id": public_id(Prefix.conflict, row.id),
-                "question": row.question,
-                "kind": row.kind,
-                "severity": {"computed": row.computed.value, "effective": row.effective.value},
-                "explanation": row.explanation,
-                "sides": Json(row.sides.encode()),
-            },
-        )
-        for row in rows
-    ]
+    return [_brief(row) for row in _BRIEFS.all(session, {"ids": sorted(ids)})]
+
+
+@lru_cache(maxsize=1_000)
+def _brief(row: AnyRow) -> Json:
+    """Most conflicts are as they were when they were asked for before."""
+    return json_object(
+        {
+            "id": public_id(Prefix.conflict, row.id),
+            "question": row.question,
+            "kind": row.kind,
+            "severity": {"computed": row.computed.value, "effective": row.effective.value},
+            "explanation": row.explanation,
+            "sides": from_json(row.written)["sides"],
+        },
+    )
 
 
 class ConflictJson(NamedTuple):
@@ -264,7 +283,7 @@ class ConflictJson(NamedTuple):
 
 # All of these are numbers, texts and moments, so that a row can be looked up.
 _DECISION = cast(Conflict.decision, Text).label("decided")
-_CONFLICTS_OF_CONDITION = (
+_CONFLICTS_OF_CONDITION = Prepared(
     select(
         *(column for column in _CONFLICT if column.name not in {"body", "decision"}),
         _BODY_OF_CONFLICT,
@@ -286,7 +305,7 @@ _CONFLICTS_OF_CONDITION = (
 
 def conflicts_of_condition(session: Session, condition_id: int) -> list[ConflictJson]:
     """Its open conflicts by id."""
-    rows = session.execute(_CONFLICTS_OF_CONDITION, {"condition": condition_id})
+    rows = _CONFLICTS_OF_CONDITION.all(session, {"condition": condition_id})
     return [_conflict(row) for row in rows]
 
 

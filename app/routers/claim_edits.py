@@ -21,7 +21,7 @@ from app.commands.claim_reviews import (
 )
 from app.identifiers import Prefix
 from app.preconditions import Expected, IfMatch, record_number, version_of
-from app.queries.claims import claim_bodies, included_conflicts
+from app.queries.claims import claim_as_json, claim_bodies, included_conflicts
 from app.queries.proposals import proposal_records
 from app.schemas.base import Sentence
 from app.schemas.claim_edits import (
@@ -36,7 +36,7 @@ from app.schemas.claim_edits import (
 )
 from app.schemas.claims import OneClaim
 from app.schemas.proposals import ProposalOut
-from app.writes import WRITE_PROBLEMS, Write, WriteSession
+from app.writes import WRITE_PROBLEMS, Write, WriteSession, WrittenRecord
 
 router = APIRouter(prefix="/claims", tags=["curation"], route_class=StrictRoute)
 ClaimId = Annotated[str, Path(max_length=40, examples=["CLM1"])]
@@ -60,7 +60,7 @@ def add_claim(write: WriteSession, body: ClaimIn) -> Response:
     """Create a claim, as a draft. One that exists already is named by the 409."""
     draft = write.draft("create_claim", body.reason)
     claim_id = create_claim(write.session, draft, body, write.vocabulary)
-    return write.answer(draft, lambda: _claim(write, claim_id), location=_address)
+    return write.answer(draft, lambda: _new_claim(write, claim_id), location=_address)
 
 
 @router.patch(
@@ -222,7 +222,12 @@ def _answer(write: Write, draft: Any, edit: Edit, proposal_id: int | None) -> Re
     )
 
 
-def _claim(write: Write, claim_id: int) -> dict[str, Any]:
+def _claim(write: Write, claim_id: int) -> WrittenRecord:
+    claim = claim_as_json(write.session, claim_id)
+    return WrittenRecord(claim.id, claim.version, claim.content)
+
+
+def _new_claim(write: Write, claim_id: int) -> dict[str, Any]:
     [claim] = claim_bodies(write.session, [claim_id])
     return claim | {"included": included_conflicts(write.session, [claim])}
 

@@ -200,7 +200,8 @@ def _definitions(*, in_body: bool) -> dict[str, Any]:
         if spec.kind is Kind.flag:
             found[spec.name] = _one(bool, spec.description)
             continue
-        found[spec.name] = (many, [])
+        # A list that a request has not would be copied for it.
+        found[spec.name] = (many, ())
         if spec.kind is not Kind.time:
             without = Annotated[
                 list[spec.values],  # type: ignore[name-defined]
@@ -211,7 +212,7 @@ def _definitions(*, in_body: bool) -> dict[str, Any]:
                 ),
                 *([BeforeValidator(_as_list)] if in_body else []),
             ]
-            found[f"{spec.name}__not"] = (without, [])
+            found[f"{spec.name}__not"] = (without, ())
         if spec.kind in {Kind.number, Kind.time}:
             bound: Any = spec.values if spec.kind is Kind.number else DayOrTime
             for operator, words in (("gte", "At least"), ("lte", "At most")):

@@ -80,6 +80,16 @@ def test_flags_filters_and_counts_use_what_holds(milia: TestClient, curator: Tes
     assert after["conflicts"] == before["conflicts"] - 1
 
 
+def test_another_decision_changes_the_flags_again(milia: TestClient, curator: TestClient) -> None:
+    conflict = of_frequency(milia)
+    before = milia.get("/conditions/milia").json()["counts"]
+
+    dismissed = decide(curator, conflict, "dismissed", "not_the_same_thing")
+    decide(curator, dismissed, "confirmed")
+
+    assert milia.get("/conditions/milia").json()["counts"] == before
+
+
 def test_a_decision_is_stale_when_a_side_comes_and_the_flag_is_back(
     milia: TestClient, curator: TestClient
 ) -> None:

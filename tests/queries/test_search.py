@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.commands.search import index_claims
 from app.db import Sessions, make_engine, make_sessions
+from app.excerpts import excerpt
 from app.models import Claim, Concept, ConceptSynonym
 from app.queries.check import check_base
 from app.queries.records import claim_records
@@ -23,7 +24,6 @@ from app.search_text import (
     MAX_POSITIONS,
     ClaimTexts,
     claim_words,
-    excerpt,
     parse_query,
     stemmed,
     tier_of,

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.commands import changes
 from app.commands.changes import ChangeDraft, finish_change, note_event
-from app.commands.written import forgotten_claims, written_record
+from app.commands.open_claims import open_claim
+from app.commands.written import forgotten_claims
 from app.db import Sessions, make_engine, make_sessions
 from app.models import Citation, Claim, Concept, Condition, Document, Passage, WrittenClaim
 from app.policy import Role
@@ -313,7 +314,7 @@ def test_the_record_of_an_edit_is_what_the_rows_say(
         if is_forgotten:
             session.execute(update(WrittenClaim).values(body=None))
 
-        found = {id_: written_record(session, id_) for id_ in ids}
+        found = {id_: open_claim(session, id_).record for id_ in ids}
 
         assert found == claim_records(session, ids)
         session.rollback()

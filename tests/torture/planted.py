@@ -7,26 +7,25 @@ import io
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from sqlalchemy import event, select, update
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import app.commands.claim_edits as commands
 import app.routers.claim_edits as routers
 from app import replicas, writes
-from app.commands.versions import stale
+from app.commands.versions import lock_condition_of, stale
 from app.config import get_settings
 from app.db import make_engine, make_sessions
 from app.freshness import PostgresqlFreshness, SqliteFreshness, Stamp
 from app.main import create_app as create_sound_app
 from app.models import Claim
-from app.models.base import utc_now
 from app.replicas import Replica
 from app.routers import imports
 
@@ -46,21 +45,11 @@ def create_app() -> FastAPI:
             if version != edit.version:
                 raise stale(reading, "claim", edit.claim_id, edit.version)
         time.sleep(0.002)
-        return sound_edit(session, draft, edit, patch)
-
-    def take_any_version(session: Session, edit: Any, row: Claim) -> None:
-        now, own = utc_now(), Claim.id == edit.claim_id
-        session.execute(
-            update(Claim)
-            .where(own)
-            .values(version=Claim.version + 1, updated_at=now)
-            .execution_options(synchronize_session=False),
-        )
-        set_committed_value(row, "version", session.scalar(select(Claim.version).where(own)))
-        set_committed_value(row, "updated_at", now)
+        lock_condition_of(session, edit.claim_id)
+        now = session.scalar(select(Claim.version).where(Claim.id == edit.claim_id)) or 0
+        return sound_edit(session, draft, replace(edit, version=now), patch)
 
     vars(routers)["edit_claim"] = check_then_write
-    vars(commands)["take_claim_version"] = take_any_version
     return create_sound_app()
 
 

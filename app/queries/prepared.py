@@ -1,0 +1,212 @@
+"""Statements that are compiled once and then handed to the driver as they are.
+
+SQLAlchemy finds a statement by its parts and describes its result each time that it is
+executed. That takes longer than a database takes for one row, and an edit has twenty.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Delete, Dialect, Enum, Insert, Select, Update
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+FEW = 4
+NO_VALUES: Mapping[str, Any] = {}
+Process = Callable[[Any], Any]
+_Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
+
+
+@contextmanager
+def savepoint(session: Session) -> Iterator[None]:
+    """What is executed in it is taken back if it fails. Nothing of the session waits meanwhile."""
+    connection = session.connection()
+    executed(connection, "SAVEPOINT tried", ()).close()
+    try:
+        yield
+    except BaseException:
+        executed(connection, "ROLLBACK TO SAVEPOINT tried", ()).close()
+        raise
+    finally:
+        executed(connection, "RELEASE SAVEPOINT tried", ()).close()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A statement of tables, not of models; values are bound by name.
+
+    A list is the value of an expanding parameter of ``IN``. Values of an insert or an update that
+    are named as columns are written. Rows are named tuples of what is selected, each named once.
+    """
+
+    statement: Any
+
+    def all(self, session: Session, values: Mapping[str, Any] = NO_VALUES) -> list[Any]:
+        compiled, cursor = self._executed(session, values)
+        try:
+            rows = cursor.fetchall()
+        except Exception as error:  # noqa: BLE001 - SQLAlchemy tells which are the driver's
+            # SQLite goes on reading here, and may be broken off.
+            session.connection()._handle_dbapi_exception(  # noqa: SLF001 - as its own results do
+                error, compiled.text, None, cursor, None
+            )
+        reading = compiled.reading
+        if reading is None:
+            columns = self.statement.selected_columns
+            reading = compiled.reading = _reading(columns, compiled.dialect, cursor.description)
+        cursor.close()
+        return reading.rows(rows)
+
+    def first(self, session: Session, values: Mapping[str, Any] = NO_VALUES) -> Any:
+        """The first row; None if there is none."""
+        rows = self.all(session, values)
+        return rows[0] if rows else None
+
+    def run(self, session: Session, values: Mapping[str, Any]) -> int:
+        """The number of rows that it changed."""
+        _, cursor = self._executed(session, values)
+        count: int = cursor.rowcount
+        cursor.close()
+        return count
+
+    def run_each(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Once for each of these, which name the same values."""
+        if len(rows) == 1:
+            self.run(session, rows[0])
+        elif rows:
+            connection = session.connection()
+            compiled = self._compiled(connection, rows[0])
+            connection.exec_driver_sql(compiled.text, [compiled.bound(row) for row in rows])
+
+    def _executed(
+        self, session: Session, values: Mapping[str, Any]
+    ) -> tuple["_Compiled", DBAPICursor]:
+        connection = session.connection()
+        compiled = self._compiled(connection, values)
+        return compiled, executed(connection, compiled.text, compiled.bound(values))
+
+    def _compiled(self, connection: Connection, values: Mapping[str, Any]) -> "_Compiled":
+        shape = tuple(_room(len(own)) if type(own) is list else None for own in values.values())
+        return _compiled(self.statement, connection.dialect, tuple(values), shape)
+
+
+def executed(connection: Connection, statement: str, values: Any) -> DBAPICursor:
+    """The driver's cursor behind a statement of the driver, which the caller closes."""
+    cursor = connection.connection.cursor()
+    # As SQLAlchemy executes statements of its own: errors are its errors, listeners hear it.
+    connection._cursor_execute(cursor, statement, values)  # noqa: SLF001 - no public way has no description of results
+    return cursor
+
+
+class _Slot(NamedTuple):
+    """A mark in the text of a statement. ``source``: the value that is bound to it, or in which it
+    has a place; None where it is always the same."""
+
+    name: str
+    source: str | None
+    place: int | None
+    process: Process | None
+    always: Any
+
+
+@dataclass(slots=True)
+class _Compiled:
+    """``reading`` is there once the driver has told the types of the columns."""
+
+    dialect: Dialect
+    text: str
+    is_positional: bool
+    slots: Sequence[_Slot]
+    reading: "_Reading | None" = None
+
+    def bound(self, values: Mapping[str, Any]) -> Any:
+        found = []
+        for _, source, place, process, always in self.slots:
+            if source is None:
+                found.append(always)
+                continue
+            value = values[source]
+            if place is not None:
+                value = value[place] if place < len(value) else value[-1]
+            found.append(value if process is None else process(value))
+        if self.is_positional:
+            return tuple(found)
+        return {slot.name: value for slot, value in zip(self.slots, found, strict=True)}
+
+
+class _Reading(NamedTuple):
+    make: Callable[[Sequence[Any]], Any]
+    processes: Sequence[tuple[int, Process]]
+
+    def rows(self, rows: Sequence[Any]) -> list[Any]:
+        if not self.processes:
+            return list(map(self.make, rows))
+        found = []
+        for row in rows:
+            values = list(row)
+            for place, process in self.processes:
+                values[place] = process(values[place])
+            found.append(self.make(values))
+        return found
+
+
+def _room(number: int) -> int:
+    """The marks for so many values of a list. Few sizes make few statements: in the marks that
+    are left the last value stands again."""
+    if number <= FEW:
+        return number
+    power = 1 << (number - 1).bit_length()
+    return power * 3 // 4 if number <= power * 3 // 4 else power
+
+
+@lru_cache(maxsize=1_000)
+def _compiled(
+    statement: Any, dialect: Dialect, names: tuple[str, ...], shape: tuple[int | None, ...]
+) -> _Compiled:
+    compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=list(names))
+    sample = {
+        name: None if length is None else [None] * length
+        for name, length in zip(names, shape, strict=True)
+    }
+    state = compiled.construct_expanded_state(sample)
+    parts = {
+        part: (name, place)
+        for name, expanded in state.parameter_expansion.items()
+        for place, part in enumerate(expanded)
+    }
+    slots: list[_Slot] = []
+    for own in state.positiontup or state.parameters:
+        name, place = parts.get(own, (own, None))
+        kind = compiled.binds[name].type.dialect_impl(dialect)
+        process: Process | None = kind.bind_processor(dialect)
+        if name in sample:
+            slots.append(_Slot(own, name, place, process, None))
+        else:
+            always = state.parameters[own]
+            slots.append(_Slot(own, None, None, None, process(always) if process else always))
+    return _Compiled(dialect, state.statement, state.positiontup is not None, slots)
+
+
+def _reading(columns: Iterable[Any], dialect: Dialect, described: Sequence[Any]) -> _Reading:
+    make: Any = namedtuple  # noqa: PYI024 - the columns are known only here
+    row = make("row", [column.key for column in columns])
+    processes = [
+        (place, process)
+        for place, (column, description) in enumerate(zip(columns, described, strict=True))
+        if (process := _read(column.type, dialect, description[1])) is not None
+    ]
+    return _Reading(row._make, processes)
+
+
+def _read(kind: TypeEngine[Any], dialect: Dialect, told: Any) -> Process | None:
+    process = kind.dialect_impl(dialect).result_processor(dialect, told)
+    if process is not None and isinstance(kind, Enum) and kind.enum_class is not None:
+        # Looked up in one step: each row has several.
+        return {None: None, **{process(name): process(name) for name in kind.enums}}.__getitem__
+    return process

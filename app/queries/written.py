@@ -1,9 +1,9 @@
 """Claims and conflicts as JSON: what was written out before, and what is computed added to it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import (
@@ -35,6 +35,8 @@ from app.search_text import SearchQuery
 from app.vocabulary import Severity
 
 ROWS_AT_ONCE = 500
+LONGEST_REMEMBERED = 16_000  # characters
+MadeT = TypeVar("MadeT")
 # Tables and not models: nothing is loaded but rows.
 _CLAIM, _BODY = Claim.__table__.c, WrittenClaim.__table__.c.body
 _CONFLICT, _MEMBER = Conflict.__table__.c, ConflictClaim.__table__.c
@@ -259,9 +261,19 @@ def briefs_as_json(session: Session, ids: Collection[int]) -> list[Json]:
     return [_brief(row) for row in _BRIEFS.all(session, {"ids": sorted(ids)})]
 
 
-@lru_cache(maxsize=1_000)
+def _remembered(make: Callable[[AnyRow], MadeT]) -> Callable[[AnyRow], MadeT]:
+    """Most conflicts are as they were when they were asked for before; long ones are made anew,
+    so that little memory is held."""
+    kept = lru_cache(maxsize=500)(make)
+
+    def made(row: AnyRow) -> MadeT:
+        return kept(row) if len(row.written) <= LONGEST_REMEMBERED else make(row)
+
+    return made
+
+
+@_remembered
 def _brief(row: AnyRow) -> Json:
-    """Most conflicts are as they were when they were asked for before."""
     return json_object(
         {
             "id": public_id(Prefix.conflict, row.id),
@@ -309,12 +321,9 @@ def conflicts_of_condition(session: Session, condition_id: int) -> list[Conflict
     return [_conflict(row) for row in rows]
 
 
-@lru_cache(maxsize=1_000)
+@_remembered
 def _conflict(row: AnyRow) -> ConflictJson:
-    """As ``conflict_record`` is; the largest part of it is JSON already.
-
-    Most conflicts of a condition are as they were when it was asked for before.
-    """
+    """As ``conflict_record`` is; the largest part of it is JSON already."""
     begun, body = json_object(conflict_head(row)), row.written.strip().encode()
     decision = Json((row.decided or "null").encode())
     tail = conflict_tail(row, decision)

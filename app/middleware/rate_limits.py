@@ -12,6 +12,7 @@ from typing import Any
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.middleware.response_cache import WRITE_WHOLE
 from app.middleware.surroundings import SurroundingsMiddleware
 from app.problems import answer_problem, too_many_requests
 from app.rate_limits import Quota, RateLimits, network_of
@@ -33,6 +34,7 @@ class RateLimitsMiddleware:
         limits = self._limits
         quota = limits.failures.look(who) if shows_key else limits.anonymous.take(who)
         state = scope.setdefault("state", {})
+        scope.pop(WRITE_WHOLE, None)  # headers are added to what is sent
         if quota is not None and quota.wait:
             state["quota"] = quota
             await self._refuse(scope, receive, send)

@@ -9,6 +9,7 @@ about one condition (``app.about``) outlives commits that changed nothing of thi
 import asyncio
 import itertools
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import NamedTuple
@@ -26,6 +27,9 @@ LONGEST_NUMBER = 19
 # Not kept, or not part of the 304.
 OWN_OF_EACH = b"x-request-id"
 NOT_IN_304 = (b"content-length", b"content-type", b"content-encoding")
+NOT_IN_HEADERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# What the scope calls the server's way to send what is written out already.
+WRITE_WHOLE = "claimbase.write_whole"
 LOOKED_AT = {
     b"host",
     b"accept",
@@ -45,8 +49,12 @@ Key = tuple[Hashable, ...]
 
 
 class Kept(NamedTuple):
+    """``head`` and ``head_304`` are the headers as they are sent."""
+
     headers: Headers
     headers_304: Headers
+    head: bytes
+    head_304: bytes
     tag: bytes
     body: bytes
     size: int
@@ -128,7 +136,7 @@ class ResponseCacheMiddleware:
                 return
         self._kept.move_to_end(key)
         self._counts.hits += 1
-        await _answer(kept, asked, send)
+        await _answer(kept, asked, scope, send)
 
     def _has(self, least: bytes) -> bool:
         return len(least) < LONGEST_NUMBER and least.isdigit() and self._freshness.has(int(least))
@@ -203,7 +211,7 @@ class ResponseCacheMiddleware:
             del self._loading[key]
             done.set()
         if loaded is not None:
-            await _answer(loaded, asked, send)
+            await _answer(loaded, asked, scope, send)
 
     def _inner(self, scope: Scope, asked: Asked, notes: list[About]) -> Scope:
         inner = {**scope}
@@ -222,9 +230,13 @@ class ResponseCacheMiddleware:
         tag = named.get(b"etag")
         if start["status"] != OK or not is_public or tag is None or len(body) > self._largest:
             return None
+        if any(NOT_IN_HEADERS.search(value) for value in named.values()):
+            return None  # the server refuses to send it
         size = len(body) + sum(len(name) + len(value) for name, value in headers)
         shorter = [pair for pair in headers if pair[0] not in NOT_IN_304]
-        return Kept(headers, shorter, tag, body, size, notes[-1] if notes else None, stamp)
+        about = notes[-1] if notes else None
+        heads = _head(headers), _head(shorter)
+        return Kept(headers, shorter, *heads, tag, body, size, about, stamp)
 
     def _keep(self, key: Key, kept: Kept) -> None:
         stamp = kept.since
@@ -265,21 +277,25 @@ def _asked(headers: Headers) -> Asked:
     return Asked(host, accept, encoding, known, request_id, has_origin, bypasses, least)
 
 
-async def _answer(kept: Kept, asked: Asked, send: Send) -> None:
+def _head(headers: Headers) -> bytes:
+    return b"".join(b"%s: %s\r\n" % pair for pair in headers)
+
+
+async def _answer(kept: Kept, asked: Asked, scope: Scope, send: Send) -> None:
     request_id = asked.request_id
     if not request_id or not REQUEST_ID.fullmatch(request_id.decode("latin-1")):
         request_id = b"%s%012x" % (OF_THIS_PROCESS, next(_numbers))
-    own = (OWN_OF_EACH, request_id)
     is_known = bool(asked.known) and _has(asked.known, kept.tag)
+    status, body = (304, b"") if is_known else (OK, kept.body)
+    write = scope.get(WRITE_WHOLE)
+    if write is not None:
+        head = kept.head_304 if is_known else kept.head
+        if write(status, b"%s%s: %s\r\n" % (head, OWN_OF_EACH, request_id), body):
+            return
     headers = kept.headers_304 if is_known else kept.headers
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 304 if is_known else OK,
-            "headers": [*headers, own],
-        },
-    )
-    await send({"type": "http.response.body", "body": b"" if is_known else kept.body})
+    own = (OWN_OF_EACH, request_id)
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, own]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _has(known: bytes, tag: bytes) -> bool:

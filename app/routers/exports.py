@@ -108,8 +108,9 @@ def alternates(request: Request, path: str) -> list[tuple[str, str]]:
     """Media types and addresses of the exports of what a page of JSON shows a part of."""
     left_out = {*PAGE_PARAMETERS, "format"}
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in left_out]
+    asked = f"{urlencode(kept)}&" if kept else ""
     found = [
-        (kinds[0], f"{path}?{urlencode([*kept, ('format', format_.value)])}")
+        (kinds[0], f"{path}?{asked}format={format_.value}")
         for format_, kinds in MEDIA_TYPES.items()
         if format_ is not Format.json
     ]

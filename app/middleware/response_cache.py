@@ -232,6 +232,8 @@ class ResponseCacheMiddleware:
             return None
         if any(NOT_IN_HEADERS.search(value) for value in named.values()):
             return None  # the server refuses to send it
+        if b"content-length" not in named:  # of a stream that was compressed in one piece
+            headers.append((b"content-length", b"%d" % len(body)))
         size = len(body) + sum(len(name) + len(value) for name, value in headers)
         shorter = [pair for pair in headers if pair[0] not in NOT_IN_304]
         about = notes[-1] if notes else None

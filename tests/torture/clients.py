@@ -21,6 +21,7 @@ from tests.torture.services import Served
 from tests.torture.writers import Attempt, BatchImporter, Editor, note_answer
 
 EDITORS, READERS = 3, 2
+ENDS = {"content-length", "transfer-encoding"}
 PATHS = ("/conditions/milia", "/claims?facet=type", "/claims?q=milia", "/conflicts", "/changes")
 
 
@@ -118,10 +119,12 @@ class Clients:
             return
         taken = answer.elapsed.total_seconds()
         self._outcome.slowest = max(self._outcome.slowest, taken)
+        told = f"{answer.request.method} {answer.request.url.path}: {answer.status_code}"
+        if answer.headers.keys().isdisjoint(ENDS):
+            self._outcome.faults.append(f"{told} does not say where it ends")
         if not answer.is_server_error:
             return
         self.refused += 1
-        told = f"{answer.request.method} {answer.request.url.path}: {answer.status_code}"
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             self._outcome.faults.append(f"{told} {answer.text[:200]}")
         elif "retry-after" not in answer.headers:

@@ -98,7 +98,11 @@ class Prepared:
 
 def executed(connection: Connection, statement: str, values: Any) -> DBAPICursor:
     """The driver's cursor behind a statement of the driver, which the caller closes."""
-    cursor = connection.connection.cursor()
+    try:
+        cursor = connection.connection.cursor()
+    except Exception as error:  # noqa: BLE001 - SQLAlchemy tells which are the driver's
+        # A connection that was ended meanwhile gives none.
+        connection._handle_dbapi_exception(error, statement, values, None, None)  # noqa: SLF001 - as it does for its own
     # As SQLAlchemy executes statements of its own: errors are its errors, listeners hear it.
     connection._cursor_execute(cursor, statement, values)  # noqa: SLF001 - no public way has no description of results
     return cursor

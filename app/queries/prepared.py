@@ -31,10 +31,12 @@ def savepoint(session: Session) -> Iterator[None]:
     try:
         yield
     except BaseException:
+        if connection.invalidated:  # it was lost, and its savepoint with it
+            raise
         executed(connection, "ROLLBACK TO SAVEPOINT tried", ()).close()
-        raise
-    finally:
         executed(connection, "RELEASE SAVEPOINT tried", ()).close()
+        raise
+    executed(connection, "RELEASE SAVEPOINT tried", ()).close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -69,6 +69,8 @@ def make_engine(url: str) -> Engine:
         parsed,
         module=sqlite_driver,
         poolclass=QueuePool,
+        # What somebody wrote is in the memory of their connection; all others read it anew.
+        pool_use_lifo=True,
         hide_parameters=True,
         json_serializer=as_text,
     )

@@ -25,6 +25,7 @@ from app.deps import begins_at_once, bounded_reading
 from app.errors import ClaimbaseError
 from app.parameters import refuse_unknown
 from app.policy import ANYBODY, POLICY
+from app.queries.counts import are_counted
 from app.queries.past_reading import PastReader
 from app.turns import HEAVY, Turns, may_leave_memory_waiting
 
@@ -130,7 +131,10 @@ def _answer(direct: DirectRead, named: dict[str, str], request: Request) -> Resp
 
 def _is_light(direct: DirectRead, request: Request) -> bool:
     given = request.query_params
-    return HEAVY.isdisjoint(given) if direct.query is not None else not given
+    if direct.query is None:
+        return not given
+    heavy = HEAVY.intersection(given)
+    return not heavy or (heavy == {"facet"} and are_counted(given, given.getlist("facet")))
 
 
 def _nobody_waits(request: Request) -> bool:

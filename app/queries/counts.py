@@ -1,7 +1,7 @@
 """How many claims fit: from counters, by counting up to a bound, or, if asked, all of them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -80,6 +80,7 @@ def count_claims(
 
 
 _KNOWN = {*DIMENSIONS, *(f"{name}__not" for name in DIMENSIONS)}
+_SEVERITIES = [(own, own.is_conflict) for own in Severity]
 _COUNTS = ClaimCount.__table__.c
 _SUM = func.sum(_COUNTS.number).label("number")
 
@@ -88,6 +89,11 @@ def _counted_filters(asked: Mapping[str, Any], view: View) -> dict[str, Any] | N
     """The filters that were asked for, where the counters can tell what fits them."""
     filters = {name: wanted for name, wanted in asked.items() if name not in NO_FILTERS}
     return filters if not view.excludes and filters.keys() <= _KNOWN else None
+
+
+def are_counted(asked: Iterable[str], facets: Iterable[str]) -> bool:
+    """Whether the counters tell these facets of the present, told by what is asked for."""
+    return set(asked) - NO_FILTERS <= _KNOWN and set(facets) <= set(DIMENSIONS)
 
 
 def sum_of_counts(session: Session, asked: Mapping[str, Any], view: View) -> int | None:
@@ -121,7 +127,7 @@ def counts_of(
 def _counted_values(filters: Mapping[str, Any]) -> dict[str, list[Any]]:
     """What the filters are compared with; a flag with the severities that have it."""
     return {
-        name: [own for own in Severity if own.is_conflict in _listed(wanted)]
+        name: [own for own, is_conflict in _SEVERITIES if is_conflict in _listed(wanted)]
         if name.startswith("conflict")
         else list(_listed(wanted))
         for name, wanted in filters.items()

@@ -28,6 +28,9 @@ LISTS = [
     "/claims?condition=milia&fields=statement&fields=type&limit=5",
     "/claims?concept=inherited-cause&polarity=affirms",
     "/claims?passage_count__gte=3&severity__not=none&count=exact",
+    "/claims?facet=type&facet=conflict",
+    "/claims?type=cause&conflict=true&facet=question&facet=severity&limit=3",
+    "/claims?type=diagnosis&polarity=denies&severity__not=none&facet=polarity",
 ]
 REFUSED = [
     "/claims?limit=2&cursor=",
@@ -137,7 +140,8 @@ def test_what_is_asked_for_most_is_answered_directly(service: TestClient) -> Non
     "path",
     [
         *REFUSED,
-        "/claims?facet=type",
+        "/claims?facet=concept",
+        "/claims?condition=milia&facet=type",
         "/claims?q=milia",
         "/claims?format=csv",
         "/claims?as_of=1",

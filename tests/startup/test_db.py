@@ -129,6 +129,18 @@ def test_a_connection_that_has_read_can_write_afterwards(engine: Engine) -> None
     assert level == "read committed"
 
 
+@on_sqlite
+def test_who_reads_after_a_write_has_its_connection_and_what_it_knows(engine: Engine) -> None:
+    with engine.connect(), engine.connect(), engine.connect():
+        pass
+    sessions = make_sessions(engine)
+    with sessions.write.begin() as session:
+        add_condition(session, "a")
+        written = session.connection().connection.dbapi_connection
+    with sessions.read() as session:
+        assert session.connection().connection.dbapi_connection is written
+
+
 def test_a_postgresql_url_without_a_driver_gets_ours() -> None:
     engine = make_engine("postgresql://somebody@127.0.0.1/base")
 

@@ -38,6 +38,16 @@ def json_array(parts: Iterable[Json]) -> Json:
     return Json(b"[" + b",".join(parts) + b"]")
 
 
+def array_pieces(parts: Iterable[Iterable[bytes | memoryview]]) -> Pieces:
+    """A list of what is in pieces itself."""
+    pieces = Pieces([b"["])
+    for part in parts:
+        pieces += (b",", *part)
+    pieces[1:2] = []  # the first comma, if there is one
+    pieces.append(b"]")
+    return pieces
+
+
 def json_object(members: Mapping[str, Any]) -> Json:
     return Json(b"".join(object_pieces(members)))
 

@@ -9,7 +9,7 @@ from sqlalchemy import Select, distinct, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidRequestError
-from app.json_parts import Json, written
+from app.json_parts import Json, Pieces, array_pieces, written
 from app.models import Claim
 from app.queries.claim_pages import from_the_first, plain_order, read_claim_page
 from app.queries.claims import included_as_json, shown_claims
@@ -109,10 +109,10 @@ def _ranked(session: Session, asked: Mapping[str, Any], view: View) -> View:
     return view if last is None else replace(view, ranked_to=last - 1)
 
 
-def only_fields(claims: Sequence[ClaimJson], fields: Sequence[str]) -> list[Json]:
-    """The claims with these parts only; the id always stays."""
+def only_fields(claims: Sequence[ClaimJson], fields: Sequence[str]) -> Pieces | list[Json]:
+    """The claims with these parts only; the id always stays. With all of them if none is named."""
     if not fields:
-        return [claim.content for claim in claims]
+        return array_pieces(claim.pieces for claim in claims)
     kept = {"id", *fields}
     records = (from_json(claim.content) for claim in claims)
     return [

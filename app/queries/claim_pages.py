@@ -68,7 +68,7 @@ def read_claim_page(  # noqa: PLR0917 - what a list is asked
     total = _total(session, asked, view, filters)
     statement = _page(filters.shape, asked.get("sort") or "id", at.cursor is not None)
     rows, next_cursor = rows_in_order(session, statement, filters.values, listing, at)
-    claims = claims_of_rows(session, [row[-ROW:] for row in rows])
+    claims = claims_of_rows(session, rows)
     return Slice([claim.id for claim in claims], next_cursor, total), claims
 
 
@@ -87,10 +87,10 @@ def rows_in_order(
         bound |= after_values(position)
     rows = statement.all(session, bound)
     for place, part in reversed([*enumerate(listing.order)]):
-        rows.sort(key=itemgetter(place), reverse=part.descending)
+        rows.sort(key=itemgetter(ROW + place), reverse=part.descending)
     more = len(rows) > at.limit
     rows = rows[: at.limit]
-    ends_at = rows[-1][: len(listing.order)] if more else ()
+    ends_at = rows[-1][ROW:] if more else ()
     return rows, write_cursor(fingerprint, ends_at) if more else None
 
 
@@ -126,13 +126,14 @@ def cut(
 
 
 def with_claims(cut_page: Select[*tuple[Any, ...]], places: int) -> Prepared:
-    """The place of each row in the order, and the row of its claim.
+    """The row of each claim, and behind it its place in the order.
 
     In no order: the rows are few, and would be sorted with all that they hold.
     """
     page = cut_page.subquery("page")
-    columns = [*(page.c[f"at_{place}"] for place in range(places)), *CLAIM_COLUMNS]
-    return Prepared(select(*columns).join_from(page, CLAIM_TABLES, page.c.id == _CLAIM.id))
+    columns = [*CLAIM_COLUMNS, *(page.c[f"at_{place}"] for place in range(places))]
+    found = select(*columns).join_from(page, CLAIM_TABLES, page.c.id == _CLAIM.id)
+    return Prepared(found, plain=True)
 
 
 def _total(session: Session, asked: Mapping[str, Any], view: View, filters: Shaped) -> Total:

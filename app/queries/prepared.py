@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Delete, Dialect, Enum, Insert, Select, Update
@@ -44,10 +45,12 @@ class Prepared:
     """A statement of tables, not of models; values are bound by name.
 
     A list is the value of an expanding parameter of ``IN``. Values of an insert or an update that
-    are named as columns are written. Rows are named tuples of what is selected, each named once.
+    are named as columns are written. Rows are named tuples of what is selected, each named once;
+    those of ``plain`` are tuples, for where there are many.
     """
 
     statement: Any
+    plain: bool = False
 
     def all(self, session: Session, values: Mapping[str, Any] = NO_VALUES) -> list[Any]:
         compiled, cursor = self._executed(session, values)
@@ -61,7 +64,8 @@ class Prepared:
         reading = compiled.reading
         if reading is None:
             columns = self.statement.selected_columns
-            reading = compiled.reading = _reading(columns, compiled.dialect, cursor.description)
+            reading = _reading(columns, compiled.dialect, cursor.description, plain=self.plain)
+            compiled.reading = reading
         cursor.close()
         return reading.rows(rows)
 
@@ -110,13 +114,15 @@ def executed(connection: Connection, statement: str, values: Any) -> DBAPICursor
     return cursor
 
 
-class _Slot(NamedTuple):
-    """A mark in the text of a statement. ``source``: the value that is bound to it, or in which it
-    has a place; None where it is always the same."""
+class _Marks(NamedTuple):
+    """One mark in the text of a statement, or as many as a list has.
 
-    name: str
+    ``source`` names the value that is bound to them; None where it is always the same.
+    """
+
+    names: Sequence[str]
     source: str | None
-    place: int | None
+    is_list: bool
     process: Process | None
     always: Any
 
@@ -128,22 +134,24 @@ class _Compiled:
     dialect: Dialect
     text: str
     is_positional: bool
-    slots: Sequence[_Slot]
+    marks: Sequence[_Marks]
     reading: "_Reading | None" = None
 
     def bound(self, values: Mapping[str, Any]) -> Any:
-        found = []
-        for _, source, place, process, always in self.slots:
+        found: list[Any] = []
+        for names, source, is_list, process, always in self.marks:
             if source is None:
                 found.append(always)
-                continue
-            value = values[source]
-            if place is not None:
-                value = value[place] if place < len(value) else value[-1]
-            found.append(value if process is None else process(value))
+            elif is_list:
+                own = values[source] if process is None else [*map(process, values[source])]
+                found += own
+                found += [own[-1]] * (len(names) - len(own))
+            else:
+                found.append(values[source] if process is None else process(values[source]))
         if self.is_positional:
             return tuple(found)
-        return {slot.name: value for slot, value in zip(self.slots, found, strict=True)}
+        named = (name for marks in self.marks for name in marks.names)
+        return dict(zip(named, found, strict=True))
 
 
 class _Reading(NamedTuple):
@@ -152,7 +160,7 @@ class _Reading(NamedTuple):
 
     def rows(self, rows: Sequence[Any]) -> list[Any]:
         if not self.processes:
-            return list(map(self.make, rows))
+            return list(rows if self.make is tuple else map(self.make, rows))
         found = []
         for row in rows:
             values = list(row)
@@ -182,32 +190,37 @@ def _compiled(
     }
     state = compiled.construct_expanded_state(sample)
     parts = {
-        part: (name, place)
-        for name, expanded in state.parameter_expansion.items()
-        for place, part in enumerate(expanded)
+        part: name for name, expanded in state.parameter_expansion.items() for part in expanded
     }
-    slots: list[_Slot] = []
-    for own in state.positiontup or state.parameters:
-        name, place = parts.get(own, (own, None))
+    marks: list[_Marks] = []
+    order = iter(state.positiontup or state.parameters)
+    for own in order:
+        name = parts.get(own, own)
         kind = compiled.binds[name].type.dialect_impl(dialect)
         process: Process | None = kind.bind_processor(dialect)
-        if name in sample:
-            slots.append(_Slot(own, name, place, process, None))
-        else:
+        if name not in sample:
             always = state.parameters[own]
-            slots.append(_Slot(own, None, None, None, process(always) if process else always))
-    return _Compiled(dialect, state.statement, state.positiontup is not None, slots)
+            marks.append(_Marks([own], None, False, None, process(always) if process else always))
+        elif own in parts:  # the others of a list stand behind its first
+            listed = [own, *islice(order, len(state.parameter_expansion[name]) - 1)]
+            assert listed == list(state.parameter_expansion[name])
+            marks.append(_Marks(listed, name, True, process, None))
+        else:
+            marks.append(_Marks([own], name, False, process, None))
+    return _Compiled(dialect, state.statement, state.positiontup is not None, marks)
 
 
-def _reading(columns: Iterable[Any], dialect: Dialect, described: Sequence[Any]) -> _Reading:
-    make: Any = namedtuple  # noqa: PYI024 - the columns are known only here
-    row = make("row", [column.key for column in columns])
+def _reading(
+    columns: Iterable[Any], dialect: Dialect, described: Sequence[Any], *, plain: bool
+) -> _Reading:
+    named: Any = namedtuple  # noqa: PYI024 - the columns are known only here
+    make = tuple if plain else named("row", [column.key for column in columns])._make
     processes = [
         (place, process)
         for place, (column, description) in enumerate(zip(columns, described, strict=True))
         if (process := _read(column.type, dialect, description[1])) is not None
     ]
-    return _Reading(row._make, processes)
+    return _Reading(make, processes)
 
 
 def _read(kind: TypeEngine[Any], dialect: Dialect, told: Any) -> Process | None:

@@ -102,13 +102,16 @@ CLAIM_COLUMNS: tuple[Any, ...] = (
     _CLAIM.document_count,
     _AsBytes(_BODY).label("body"),
 )
+BODY = len(CLAIM_COLUMNS) - 1
+ClaimRow = tuple[Any, ...]
 CLAIM_TABLES = Claim.__table__.outerjoin(WrittenClaim.__table__)
 _CLAIMS: Select[*tuple[Any, ...]] = select(*CLAIM_COLUMNS).select_from(CLAIM_TABLES)
-_CLAIMS_BY_ID = Prepared(_CLAIMS.where(_CLAIM.id.in_(_IDS)))
+_CLAIMS_BY_ID = Prepared(_CLAIMS.where(_CLAIM.id.in_(_IDS)), plain=True)
 _CLAIMS_OF_CONDITION = Prepared(
     _CLAIMS.where(visible_claims(), _CLAIM.condition_id == _CONDITION)
     .order_by(_CLAIM.id)
-    .limit(bindparam("at_most", type_=Integer))
+    .limit(bindparam("at_most", type_=Integer)),
+    plain=True,
 )
 _REFS: Select[*tuple[Any, ...]] = (
     select(
@@ -120,8 +123,8 @@ _REFS: Select[*tuple[Any, ...]] = (
     .select_from(ConflictClaim.__table__.join(Conflict.__table__))
     .where(_CONFLICT.status == "open")
 )
-_REFS_BY_ID = Prepared(_REFS.where(_MEMBER.claim_id.in_(_IDS)))
-_REFS_OF_CONDITION = Prepared(_REFS.where(_CONFLICT.condition_id == _CONDITION))
+_REFS_BY_ID = Prepared(_REFS.where(_MEMBER.claim_id.in_(_IDS)), plain=True)
+_REFS_OF_CONDITION = Prepared(_REFS.where(_CONFLICT.condition_id == _CONDITION), plain=True)
 
 
 def claims_as_json(
@@ -130,16 +133,16 @@ def claims_as_json(
     query: SearchQuery | None = None,
 ) -> list[ClaimJson]:
     """Claims in the order of ``ids``, with what a query found in them marked."""
-    found = {row.id: row for row in _CLAIMS_BY_ID.all(session, {"ids": list(ids)})}
+    found = {row[0]: row for row in _CLAIMS_BY_ID.all(session, {"ids": list(ids)})}
     return claims_of_rows(session, [found[id_] for id_ in ids], query)
 
 
 def claims_of_rows(
     session: Session,
-    rows: Sequence[AnyRow],
+    rows: Sequence[ClaimRow],
     query: SearchQuery | None = None,
 ) -> list[ClaimJson]:
-    """The same of their ``CLAIM_COLUMNS``."""
+    """The same of their ``CLAIM_COLUMNS``, behind which others may stand."""
     refs = _refs(_REFS_BY_ID.all(session, {"ids": [row[0] for row in rows]})) if rows else {}
     bodies = _bodies(session, rows)
     if query is None:
@@ -177,12 +180,12 @@ def _ref_records(refs: Sequence[Ref]) -> list[Record]:
     ]
 
 
-def _bodies(session: Session, rows: Sequence[AnyRow]) -> list[bytes]:
+def _bodies(session: Session, rows: Sequence[ClaimRow]) -> list[bytes]:
     """The records; what is not written out is put together of its rows."""
-    bodies = [row[-1] for row in rows]
-    made = _made(session, [row[0] for row in rows if row[-1] is None])
+    bodies = [row[BODY] for row in rows]
+    made = _made(session, [row[0] for row in rows if row[BODY] is None])
     if made:
-        bodies = [made[row[0]] if row[-1] is None else row[-1] for row in rows]
+        bodies = [made[row[0]] if row[BODY] is None else row[BODY] for row in rows]
     return [body if type(body) is bytes else body.encode() for body in bodies]
 
 
@@ -195,14 +198,14 @@ def _made(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
 
 
 def _claims(
-    rows: Sequence[AnyRow],
+    rows: Sequence[ClaimRow],
     bodies: Sequence[bytes],
     refs: Mapping[int, tuple[Ref, ...]],
     highlights: Sequence[list[Record] | None] | None = None,
 ) -> list[ClaimJson]:
     found = []
     for at, (row, body) in enumerate(zip(rows, bodies, strict=True)):
-        id_, version, type_, question, conflict, severity, passages, documents, _ = row
+        id_, version, type_, question, conflict, severity, passages, documents, *_ = row
         is_flagged, own = bool(conflict), refs.get(id_, ())
         rest = _rest_of_claim(is_flagged, severity, passages, documents, own)
         if highlights is not None and highlights[at] is not None:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.errors import TooExpensiveError
+from app.postgresql import LIMIT
 
 # Steps of SQLite's virtual machine between two looks at the clock: about a millisecond.
 STEPS = 20_000
@@ -29,10 +30,9 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
 
     On SQLite all statements together, on PostgreSQL each of them.
     """
-    connection = session.connection()
-    driver: Any = connection.connection.driver_connection
-    is_sqlite = connection.dialect.name == "sqlite"
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
     if is_sqlite:
+        driver: Any = session.connection().connection.driver_connection
         ends_at = time.monotonic() + seconds
 
         def is_over() -> bool:
@@ -44,8 +44,7 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
 
         driver.set_progress_handler(is_over, STEPS)
     else:
-        limit = max(1, round(seconds * 1000))  # nought would be none
-        connection.execute(SET_LOCAL, {"limit": str(limit)})
+        _limit(session, max(1, round(seconds * 1000)))  # nought would be none
     try:
         yield
     except DBAPIError as error:
@@ -58,6 +57,15 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
     finally:
         if is_sqlite:
             driver.set_progress_handler(None, 0)
+
+
+def _limit(session: Session, milliseconds: int) -> None:
+    """With the beginning of the transaction, if it has not begun."""
+    bind = session.get_bind()
+    if session.in_transaction() or (isinstance(bind, Connection) and bind.in_transaction()):
+        session.connection().execute(SET_LOCAL, {"limit": str(milliseconds)})
+    else:
+        session.connection(execution_options={LIMIT: milliseconds})
 
 
 @contextmanager

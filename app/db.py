@@ -10,7 +10,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
+from app.driver import executed
 from app.json_parts import as_text
+from app.postgresql import READING, make_postgresql_engine
 
 try:
     from pysqlite3 import dbapi2 as _driver
@@ -23,14 +25,6 @@ BUSY_TIMEOUT_MS = 5_000
 # Of a connection. With SQLite's 2,000 a search for a rare word in a million claims reads its own
 # pages twice.
 CACHED_KIB = 8_000
-# Of PostgreSQL, unless its URL says otherwise: a server that is silent counts as away.
-DEADLINES = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 5,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 15_000,
-}
 # Versions before it can corrupt a file in WAL mode that several connections write.
 FIRST_SAFE_SQLITE = (3, 51, 3)
 
@@ -55,16 +49,7 @@ def sqlite_path(url: str) -> Path | None:
 def make_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        deadlines = {name: value for name, value in DEADLINES.items() if name not in parsed.query}
-        return create_engine(
-            parsed,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            json_serializer=as_text,
-            connect_args=deadlines,
-        )
+        return make_postgresql_engine(parsed)
     engine = create_engine(
         parsed,
         module=sqlite_driver,
@@ -107,14 +92,8 @@ def writing(engine: Engine) -> Engine:
 
 
 def _reading(engine: Engine) -> Engine:
-    """The engine with one snapshot for all statements of a transaction.
-
-    SQLite has it anyway. PostgreSQL would show each statement what was committed before
-    it, so that an answer could show one side of a conflict without the other.
-    """
-    if engine.dialect.name != "postgresql":
-        return engine
-    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    """The engine with one snapshot for all statements of a transaction, as SQLite has it anyway."""
+    return engine.execution_options(**READING) if engine.dialect.name == "postgresql" else engine
 
 
 def create_sqlite_file(url: str) -> None:
@@ -172,7 +151,4 @@ def _lowered(text: Any) -> Any:
 
 def _begin_sqlite(connection: Connection) -> None:
     begin = connection.get_execution_options().get("sqlite_begin", "BEGIN")
-    cursor = connection.connection.cursor()
-    # As it executes its own statements, without describing a result: that takes longer.
-    connection._cursor_execute(cursor, begin, ())  # noqa: SLF001 - no public way
-    cursor.close()
+    executed(connection, begin).close()

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Sessions, make_engine
 from app.freshness import Known, PostgresqlFreshness
+from app.postgresql import READING
 from app.queries.changes import last_number
 
 # How far it has replayed the log; null for a server that follows nobody (any more).
@@ -84,7 +85,7 @@ class Replica:
         is_behind = not self.is_current(position, known)
         if is_behind and known is not None and self._max_lag == 0:
             return None
-        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        connection.execution_options(**READING)
         session = stack.enter_context(Session(connection, expire_on_commit=False))
         needed = max(least, known.change - self._max_lag if known is not None else 0)
         if (is_behind or least) and last_number(session) < needed:

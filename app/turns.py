@@ -5,6 +5,7 @@ others from being answered. Whoever waits holds no thread and no connection of t
 """
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter
 from fastapi import Request
@@ -72,6 +73,12 @@ async def take_turn(request: Request) -> AsyncIterator[None]:
     if limiter is None:
         yield
         return
+    async with turn(limiter, request):
+        yield
+
+
+@asynccontextmanager
+async def turn(limiter: CapacityLimiter, request: Request) -> AsyncIterator[None]:
     # On behalf of the request: a task may have its turn only once.
     await limiter.acquire_on_behalf_of(request)
     try:

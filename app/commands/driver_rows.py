@@ -11,8 +11,8 @@ from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Table
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from app.driver import executed, server_prepares
 from app.models import Model
-from app.queries.prepared import executed
 
 DriverRow = tuple[Any, ...]
 Process = Callable[[Any], Any]
@@ -62,10 +62,14 @@ def _driver_rows(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> Dr
 
 def write_driver_rows(session: Session, statement: str, rows: Sequence[DriverRow]) -> None:
     """Execute a statement with ``mark`` for each value, once for each row."""
+    if not rows:
+        return
+    connection = session.connection()
     if len(rows) == 1:
-        executed(session.connection(), statement, rows[0]).close()
-    elif rows:
-        session.connection().exec_driver_sql(statement, list(rows))
+        executed(connection, statement, rows[0], prepare=True).close()
+    else:
+        with server_prepares(connection):
+            connection.exec_driver_sql(statement, list(rows))
 
 
 def mark(dialect: Dialect) -> str:

@@ -3,18 +3,19 @@
 Those take three times as long as one claim. Whoever asks is anonymous and asks for JSON of the
 present; the function of the router is called with what its dependencies would have given it.
 Anything else, and whatever is refused, is left to the router, so that each refusal is made in one
-place. As ``app.at_once`` has it, this is for reads that nobody waits for.
+place. They are made where they arrive if nobody waits for that (see ``app.at_once``), else in a
+thread, in one piece.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from inspect import signature
 from typing import Any
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import QueryParams
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,16 +23,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.at_once import LOOKS
 from app.budgets import LosesPatienceError, patience
 from app.deps import begins_at_once, bounded_reading
-from app.errors import ClaimbaseError
+from app.errors import ClaimbaseError, TooExpensiveError
 from app.parameters import refuse_unknown
 from app.policy import ANYBODY, POLICY
 from app.queries.counts import are_counted
 from app.queries.past_reading import PastReader
-from app.turns import HEAVY, Turns, may_leave_memory_waiting
+from app.turns import HEAVY, Turns, may_leave_memory_waiting, turn
 
 PLAIN = (b"", b"*/*", b"application/json")
 # Who sends one of these is no anonymous reader of the present.
 OF_OTHERS = {b"authorization", b"claimbase-change"}
+# Of many claims, or of the past: these take longer than the way through the router.
+OF_THE_ROUTER = HEAVY - {"q", "facet"}
 
 
 class DirectRead:
@@ -74,14 +77,14 @@ class DirectReadsMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = None
         if scope["type"] == "http" and scope["method"] == "GET" and _is_plain(scope):
-            response = self._find(scope)
+            response = await self._find(scope)
         await (response or self.app)(scope, receive, send)
 
-    def _find(self, scope: Scope) -> Response | None:
+    async def _find(self, scope: Scope) -> Response | None:
         for direct in self._reads:
             match = direct.pattern.fullmatch(scope["path"])
             if match is not None and direct.is_for_anybody:
-                return _answer(direct, match.groupdict(), Request(scope))
+                return await _answer(direct, match.groupdict(), Request(scope))
         return None
 
 
@@ -95,50 +98,60 @@ def _is_plain(scope: Scope) -> bool:
     return True
 
 
-def _answer(direct: DirectRead, named: dict[str, str], request: Request) -> Response | None:
+async def _answer(direct: DirectRead, named: dict[str, str], request: Request) -> Response | None:
     """None where the router has to say what there is to say."""
-    if not _is_light(direct, request) or not _nobody_waits(request):
+    if not _is_known(direct, request):
         return None
-    request.state.actor = None
+    request.state.actor, request.state.route = None, direct.route
+    turns: Turns = request.app.state.turns
+    is_light = _is_light(request)
     try:
         query = direct.default if direct.query is None else _read_query(direct, request)
-        with (
-            bounded_reading(request) as session,
-            patience(session, LOOKS),
-            ExitStack() as opened,
-        ):
-            state = request.app.state
-            past = PastReader(session, state.vocabulary, state.past_bases.open, opened)
-            at_hand = {
-                "request": request,
-                "session": session,
-                "past": past,
-                "reader": None,
-                "query": query,
-                **named,
-            }
-            response = direct.read(**{name: at_hand[name] for name in direct.takes})
-    except LosesPatienceError:
-        request.state.nobody_waits = False  # it would lose it once more
+        found = {"request": request, "reader": None, "query": query, **named}
+        if is_light and _nobody_waits(turns, request):
+            try:
+                return _made(direct, found, LOOKS)
+            except LosesPatienceError:
+                request.state.nobody_waits = False  # it would lose it once more
+        async with turn(turns.light if is_light else turns.heavy, request):
+            return await run_in_threadpool(_made, direct, found)
+    except TooExpensiveError:
+        raise  # it would be as expensive again
+    except (ClaimbaseError, ValidationError):
         return None
-    except (ClaimbaseError, ValidationError, DBAPIError):
-        return None
+
+
+def _made(
+    direct: DirectRead, found: Mapping[str, Any], looks: int | None = None
+) -> Response | None:
+    """``looks``: the patience with SQLite. Raises LosesPatienceError."""
+    request = found["request"]
+    state = request.app.state
+    with ExitStack() as opened:
+        session = opened.enter_context(bounded_reading(request))
+        if looks is not None:
+            opened.enter_context(patience(session, looks))
+        past = PastReader(session, state.vocabulary, state.past_bases.open, opened)
+        at_hand = {**found, "session": session, "past": past}
+        response = direct.read(**{name: at_hand[name] for name in direct.takes})
     if isinstance(response, StreamingResponse):  # made of a session that is closed
         return None
-    request.state.route = direct.route
     return response
 
 
-def _is_light(direct: DirectRead, request: Request) -> bool:
+def _is_known(direct: DirectRead, request: Request) -> bool:
+    """Whether it is asked for with nothing that the router has to look at."""
     given = request.query_params
-    if direct.query is None:
-        return not given
+    return not given if direct.query is None else OF_THE_ROUTER.isdisjoint(given)
+
+
+def _is_light(request: Request) -> bool:
+    given = request.query_params
     heavy = HEAVY.intersection(given)
     return not heavy or (heavy == {"facet"} and are_counted(given, given.getlist("facet")))
 
 
-def _nobody_waits(request: Request) -> bool:
-    turns: Turns = request.app.state.turns
+def _nobody_waits(turns: Turns, request: Request) -> bool:
     return (
         turns.light.available_tokens >= 1
         and begins_at_once(request)

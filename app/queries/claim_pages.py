@@ -133,7 +133,7 @@ def with_claims(cut_page: Select[*tuple[Any, ...]], places: int) -> Prepared:
     page = cut_page.subquery("page")
     columns = [*CLAIM_COLUMNS, *(page.c[f"at_{place}"] for place in range(places))]
     found = select(*columns).join_from(page, CLAIM_TABLES, page.c.id == _CLAIM.id)
-    return Prepared(found, plain=True)
+    return Prepared(found, plain=True, depends=True)
 
 
 def _total(session: Session, asked: Mapping[str, Any], view: View, filters: Shaped) -> Total:
@@ -156,4 +156,5 @@ def _number(shape: Shape, is_capped: bool) -> Prepared:
     rows = rows.select_from(Claim.__table__).where(*clauses_of(shape))
     if is_capped:
         rows = rows.limit(bindparam("counted", type_=Integer))
-    return Prepared(select(func.count().label("number")).select_from(rows.subquery()))
+    counted = select(func.count().label("number")).select_from(rows.subquery())
+    return Prepared(counted, depends=True)

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import to_json
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFoundError
-from app.json_parts import Pieces, written
+from app.json_parts import Pieces, array_pieces, object_pieces, written
 from app.models import (
     Citation,
     Claim,
@@ -219,17 +218,21 @@ def _by_type(
     """A list of the types, each with its claims in the order of the questions."""
     order = {row.key: place for place, row in enumerate(vocabulary.questions)}
     types = {row.key: row for row in vocabulary.types}
-    groups: dict[str, list[bytes | memoryview]] = {row["type"]: [] for row in by_type}
+    groups: dict[str, list[ClaimJson]] = {row["type"]: [] for row in by_type}
     last = len(order)
     for claim in sorted(claims, key=lambda claim: order.get(claim.question, last)):
-        groups[claim.type] += (b",", *claim.pieces)
-    pieces = Pieces()
-    for count in by_type:
-        own = types[count["type"]]
-        head = to_json({**count, "title": own.title, "description": own.description})
-        begun = b'%s%s,"data":[' % (b"," if pieces else b"[", head[:-1])
-        pieces += (begun, *groups[count["type"]][1:], b"]}")
-    return Pieces([*pieces, b"]"]) if pieces else Pieces([b"[]"])
+        groups[claim.type].append(claim)
+    return array_pieces(
+        object_pieces(
+            {
+                **count,
+                "title": types[count["type"]].title,
+                "description": types[count["type"]].description,
+                "data": array_pieces(claim.pieces for claim in groups[count["type"]]),
+            }
+        )
+        for count in by_type
+    )
 
 
 def list_conditions(

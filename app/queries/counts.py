@@ -87,11 +87,12 @@ _SUM = func.sum(_COUNTS.number).label("number")
 
 def _counted_filters(asked: Mapping[str, Any], view: View) -> dict[str, Any] | None:
     """The filters that were asked for, where the counters can tell what fits them."""
-    filters = {name: wanted for name, wanted in asked.items() if name not in NO_FILTERS}
-    return filters if not view.excludes and filters.keys() <= _KNOWN else None
+    if view.excludes or not are_counted(asked):
+        return None
+    return {name: wanted for name, wanted in asked.items() if name not in NO_FILTERS}
 
 
-def are_counted(asked: Iterable[str], facets: Iterable[str]) -> bool:
+def are_counted(asked: Iterable[str], facets: Iterable[str] = ()) -> bool:
     """Whether the counters tell these facets of the present, told by what is asked for."""
     return set(asked) - NO_FILTERS <= _KNOWN and set(facets) <= set(DIMENSIONS)
 

@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from app.driver import driver_errors, executed, server_prepares
+
 FEW = 4
 NO_VALUES: Mapping[str, Any] = {}
 Process = Callable[[Any], Any]
@@ -28,16 +30,16 @@ _Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
 def savepoint(session: Session) -> Iterator[None]:
     """What is executed in it is taken back if it fails. Nothing of the session waits meanwhile."""
     connection = session.connection()
-    executed(connection, "SAVEPOINT tried", ()).close()
+    executed(connection, "SAVEPOINT tried").close()
     try:
         yield
     except BaseException:
         if connection.invalidated:  # it was lost, and its savepoint with it
             raise
-        executed(connection, "ROLLBACK TO SAVEPOINT tried", ()).close()
-        executed(connection, "RELEASE SAVEPOINT tried", ()).close()
+        executed(connection, "ROLLBACK TO SAVEPOINT tried").close()
+        executed(connection, "RELEASE SAVEPOINT tried").close()
         raise
-    executed(connection, "RELEASE SAVEPOINT tried", ()).close()
+    executed(connection, "RELEASE SAVEPOINT tried").close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,21 +48,19 @@ class Prepared:
 
     A list is the value of an expanding parameter of ``IN``. Values of an insert or an update that
     are named as columns are written. Rows are named tuples of what is selected, each named once;
-    those of ``plain`` are tuples, for where there are many.
+    those of ``plain`` are tuples, for where there are many. ``depends``: how it is best answered
+    depends on the values, as with filters, and PostgreSQL plans it anew for each.
     """
 
     statement: Any
     plain: bool = False
+    depends: bool = False
 
     def all(self, session: Session, values: Mapping[str, Any] = NO_VALUES) -> list[Any]:
         compiled, cursor = self._executed(session, values)
-        try:
+        # SQLite goes on reading here, and may be broken off.
+        with driver_errors(session.connection(), compiled.text, cursor):
             rows = cursor.fetchall()
-        except Exception as error:  # noqa: BLE001 - SQLAlchemy tells which are the driver's
-            # SQLite goes on reading here, and may be broken off.
-            session.connection()._handle_dbapi_exception(  # noqa: SLF001 - as its own results do
-                error, compiled.text, None, cursor, None
-            )
         reading = compiled.reading
         if reading is None:
             columns = self.statement.selected_columns
@@ -88,30 +88,22 @@ class Prepared:
         elif rows:
             connection = session.connection()
             compiled = self._compiled(connection, rows[0])
-            connection.exec_driver_sql(compiled.text, [compiled.bound(row) for row in rows])
+            with server_prepares(connection):
+                connection.exec_driver_sql(compiled.text, [compiled.bound(row) for row in rows])
 
     def _executed(
         self, session: Session, values: Mapping[str, Any]
     ) -> tuple["_Compiled", DBAPICursor]:
         connection = session.connection()
         compiled = self._compiled(connection, values)
-        return compiled, executed(connection, compiled.text, compiled.bound(values))
+        prepare = compiled.is_of_server and not self.depends
+        return compiled, executed(
+            connection, compiled.text, compiled.bound(values), prepare=prepare
+        )
 
     def _compiled(self, connection: Connection, values: Mapping[str, Any]) -> "_Compiled":
         shape = tuple(_room(len(own)) if type(own) is list else None for own in values.values())
         return _compiled(self.statement, connection.dialect, tuple(values), shape)
-
-
-def executed(connection: Connection, statement: str, values: Any) -> DBAPICursor:
-    """The driver's cursor behind a statement of the driver, which the caller closes."""
-    try:
-        cursor = connection.connection.cursor()
-    except Exception as error:  # noqa: BLE001 - SQLAlchemy tells which are the driver's
-        # A connection that was ended meanwhile gives none.
-        connection._handle_dbapi_exception(error, statement, values, None, None)  # noqa: SLF001 - as it does for its own
-    # As SQLAlchemy executes statements of its own: errors are its errors, listeners hear it.
-    connection._cursor_execute(cursor, statement, values)  # noqa: SLF001 - no public way has no description of results
-    return cursor
 
 
 class _Marks(NamedTuple):
@@ -134,6 +126,7 @@ class _Compiled:
     dialect: Dialect
     text: str
     is_positional: bool
+    is_of_server: bool
     marks: Sequence[_Marks]
     reading: "_Reading | None" = None
 
@@ -207,7 +200,8 @@ def _compiled(
             marks.append(_Marks(listed, name, True, process, None))
         else:
             marks.append(_Marks([own], name, False, process, None))
-    return _Compiled(dialect, state.statement, state.positiontup is not None, marks)
+    is_of_server = dialect.name == "postgresql"
+    return _Compiled(dialect, state.statement, state.positiontup is not None, is_of_server, marks)
 
 
 def _reading(

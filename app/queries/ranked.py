@@ -18,7 +18,6 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    text,
 )
 from sqlalchemy.orm import Session
 
@@ -72,10 +71,6 @@ BESIDE_WORDS = {
 }
 
 
-# A plan for any words walks all claims, forty times as long as the index takes to find rare ones.
-PLAN_FOR_THESE_WORDS = text("SET LOCAL plan_cache_mode = force_custom_plan")
-
-
 class Ranked(NamedTuple):
     """``ranked_to``: the last that is ranked, where more fit."""
 
@@ -99,16 +94,15 @@ def read_ranked(
 
     Raises InvalidCursorError.
     """
-    written = tsquery if is_postgresql(session) else fts5_query
+    on_postgresql = is_postgresql(session)
+    written = tsquery if on_postgresql else fts5_query
     values: dict[str, Any] = {
         f"fits_{tier}": written(query.wanted, tier, every=True) for tier in (1, *TIERS)
     }
     fingerprint = list_fingerprint(listing.path, listing.filters)
     if at.cursor is not None:
         values |= after_values(read_cursor(fingerprint, at.cursor, RANKED_ORDER))
-    if is_postgresql(session):
-        session.execute(PLAN_FOR_THESE_WORDS)
-    statement = _ranked(is_postgresql(session), at.cursor is not None)
+    statement = _ranked(on_postgresql, at.cursor is not None)
     # One more than the page tells that there are more; another one may be the last.
     rows = statement.all(session, values | {"ranked": counts.CAP + 1, "at_most": at.limit + 2})
     if not rows and at.cursor is not None:
@@ -144,7 +138,7 @@ def _ranked(postgresql: bool, is_continued: bool) -> Prepared:
     columns = {"tier": tier, "passage_count": found.c.passage_count, "id": found.c.id}
     order = [part._replace(expression=columns[part.expression]) for part in RANKED_ORDER]
     ranked = select(*columns.values(), number.label("number"), last.label("last"))
-    return Prepared(cut(ranked, order, is_continued=is_continued))
+    return Prepared(cut(ranked, order, is_continued=is_continued), depends=True)
 
 
 def _found_by_fts5() -> Select[*tuple[Any, ...]]:

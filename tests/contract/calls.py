@@ -15,6 +15,11 @@ QUOTED = TEXT.index("Milia is common")
 CITED = [{"passage": "leaflet/p1", "locator": "line 1"}]
 
 
+def who_calls(desk: Desk, name: str) -> TestClient:
+    """Only who made a proposal withdraws it; an admin may do everything else."""
+    return desk.contributor if name == "withdraw_own_proposal" else desk.admin
+
+
 class Call(NamedTuple):
     """A call that is accepted. ``body`` has every member that takes words."""
 

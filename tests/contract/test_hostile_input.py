@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.orm import Session
 
 from app.models import Change, Import
 from tests.api.operations import OPERATIONS, fill
 from tests.api.sources import Desk, desk_at
 from tests.apps import make_app
 from tests.conftest import rolled_back
-from tests.contract.calls import CALLS, Call, whole_claim
+from tests.contract.calls import CALLS, Call, who_calls, whole_claim
 
 CANARY = "Qx!hostile"
 MARK = "@@here@@"
@@ -115,7 +116,7 @@ class Target(NamedTuple):
         return answer
 
 
-def changes(connection: Connection) -> tuple[int, ...]:
+def changes(connection: Connection | Session) -> tuple[int, ...]:
     """How many there are of what every write leaves."""
     counted = select(func.count()).select_from
     return tuple(connection.scalar(counted(table)) or 0 for table in (Change, Import))
@@ -150,9 +151,7 @@ def target(desk: tuple[Desk, Connection], request: pytest.FixtureRequest) -> Ite
     [operation] = [each for each in WITH_BODY if each.described["operationId"] == request.param]
     with connection.begin_nested() as undone:
         call = CALLS[request.param](at)
-        # Only who made a proposal withdraws it.
-        client = at.contributor if request.param == "withdraw_own_proposal" else at.admin
-        address = fill(operation.path, call.path)
+        client, address = who_calls(at, request.param), fill(operation.path, call.path)
         yield Target(client, operation.method, address, call, connection, changes(connection))
         undone.rollback()
 

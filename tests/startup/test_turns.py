@@ -99,7 +99,7 @@ def test_light_reads_are_made_at_once_or_else_in_a_thread(
         threads.clear()
         client.get("/claims?facet=concept")
 
-        assert set(threads) > {loop}, "the session begins where the request arrives"
+        assert loop not in threads, "it is heavy"
     engine.dispose()
 
 
@@ -122,7 +122,7 @@ def test_light_reads_go_into_a_thread_where_others_are_answered_from_memory(
             found.append({thread == loop for thread in threads})
     engine.dispose()
 
-    assert found == [{True}, {True}, set(), {True, False}, {True}]
+    assert found == [{True}, {True}, set(), {False}, {True}]
 
 
 def test_a_request_that_is_too_expensive_is_told_so(milia: TestClient) -> None:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import app.commands.claim_edits as commands
 import app.routers.claim_edits as routers
-from app import replicas, writes
+from app import postgresql, replicas, writes
 from app.commands.versions import lock_condition_of, stale
 from app.config import get_settings
 from app.db import make_engine, make_sessions
@@ -84,10 +84,9 @@ def create_chunked_app() -> FastAPI:
 
 
 def create_untried_app() -> FastAPI:
-    """Connections of the pool are handed out without being tried."""
-    application = create_sound_app()
-    application.state.sessions.read.kw["bind"].pool._pre_ping = False  # noqa: SLF001 - a fault
-    return application
+    """Connections of the pool are handed out without being looked at."""
+    vars(postgresql)["look_whether_it_lives"] = lambda *_: None
+    return create_sound_app()
 
 
 def create_hasty_app() -> FastAPI:

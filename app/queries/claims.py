@@ -16,7 +16,15 @@ from app.queries.prepared import Prepared
 from app.queries.records import Record, claim_rows
 from app.queries.view import EVERYTHING, View
 from app.queries.withdrawals import find_withdrawal, withdrawal_record, withdrawn
-from app.queries.written import ClaimJson, briefs_as_json, claims_as_json, conflict_refs
+from app.queries.written import (
+    CLAIM_COLUMNS,
+    CLAIM_TABLES,
+    ClaimJson,
+    briefs_as_json,
+    claims_as_json,
+    claims_of_rows,
+    conflict_refs,
+)
 from app.search_text import SearchQuery
 from app.vocabulary import ClaimStatus, Severity
 
@@ -28,10 +36,12 @@ LATER_FIELDS: Record = {"replaced_by": None, "merged": False}
 
 
 _CLAIM = Claim.__table__.c
+# A row as ``claims_of_rows`` takes it, with how the claim stands behind it.
 _STANDING = Prepared(
-    select(_CLAIM.condition_id, _CLAIM.status, _CLAIM.merged, _CLAIM.replaced_by_id).where(
-        _CLAIM.id == bindparam("id"),
-    ),
+    select(*CLAIM_COLUMNS, _CLAIM.condition_id, _CLAIM.status, _CLAIM.merged, _CLAIM.replaced_by_id)
+    .select_from(CLAIM_TABLES)
+    .where(_CLAIM.id == bindparam("id")),
+    plain=True,
 )
 
 
@@ -59,19 +69,19 @@ def get_claim(session: Session, text: str, *, signed_in: bool = False) -> OneCla
     """
     number = _claim_number(text)
     row = _STANDING.first(session, {"id": number})
-    was_public = row is not None and row.status in PUBLIC_ONCE
-    if row is None or not (was_public or signed_in):
+    *_, condition_id, status, is_merged, replaced_by_id = row or [None] * 4
+    if row is None or not (status in PUBLIC_ONCE or signed_in):
         raise NotFoundError("There is no claim of this id.")
-    if row.merged:
-        return Moved(public_id(Prefix.claim, row.replaced_by_id))
-    withdrawal = find_withdrawal(session, number) if row.status is RETRACTED else None
-    if row.status is RETRACTED and not signed_in:
+    if is_merged:
+        return Moved(public_id(Prefix.claim, replaced_by_id))
+    withdrawal = find_withdrawal(session, number) if status is RETRACTED else None
+    if status is RETRACTED and not signed_in:
         if withdrawal is None or not withdrawal.versions:
             raise NotFoundError("There is no claim of this id.")
         raise withdrawn(text, withdrawal)
-    named = claim_as_json(session, number)
+    named = _named(session, *claims_of_rows(session, [row]))
     withdrawn_by = withdrawal.record if withdrawal else None
-    return OneClaim(named.id, row.condition_id, named.version, named.content, withdrawn_by)
+    return OneClaim(named.id, condition_id, named.version, named.content, withdrawn_by)
 
 
 class NamedClaim(NamedTuple):
@@ -84,9 +94,12 @@ class NamedClaim(NamedTuple):
 
 def claim_as_json(session: Session, number: int) -> NamedClaim:
     """A claim that is there, with its open conflicts and all their sides."""
-    [claim] = claims_as_json(session, [number])
+    return _named(session, *claims_as_json(session, [number]))
+
+
+def _named(session: Session, claim: ClaimJson) -> NamedClaim:
     content = with_members(claim.content, {"included": included_as_json(session, [claim])})
-    return NamedClaim(public_id(Prefix.claim, number), claim.version, content)
+    return NamedClaim(public_id(Prefix.claim, claim.id), claim.version, content)
 
 
 def get_claim_version(session: Session, text: str, *, signed_in: bool = False) -> Record:

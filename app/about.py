@@ -1,7 +1,7 @@
 """Which answers are made of one condition alone, so that they survive changes of others.
 
 Whoever answers says so before it returns, and reads how the condition stands in the session that
-it answers from. Nobody asks where nothing would be kept, and then nothing is read.
+it answers from. Nothing is read where nothing would be kept, neither here nor by a CDN.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ from typing import Any
 from fastapi import Request
 
 from app.identifiers import Prefix, number_of
-from app.queries.names import condition_ids
+from app.queries.names import condition_ids, slug_of
 from app.queries.past_reading import Reading
-from app.queries.stamps import About, about_condition, about_conflict
+from app.queries.stamps import OF_CONDITION, About, about_condition, condition_of_conflict
 
 NOTE = "claimbase.about"  # what the scope of a request calls it
 # What may be asked of one condition without its page being made of anything else.
@@ -41,37 +41,45 @@ def note_page(
     request: Request, reading: Reading, condition_id: int, asked: Mapping[str, Any]
 ) -> None:
     """The page of a condition."""
-    note = _wanted(request, reading)
-    if note is not None and asked.keys() <= OF_PAGE:
-        note(about_condition(reading.session, condition_id))
+    if asked.keys() <= OF_PAGE:
+        _note(request, reading, condition_id)
 
 
 def note_claim(request: Request, reading: Reading, condition_id: int) -> None:
     """A claim of the condition, with its conflicts."""
-    note = _wanted(request, reading)
-    if note is not None:
-        note(about_condition(reading.session, condition_id))
+    _note(request, reading, condition_id)
 
 
 def note_conflict(request: Request, reading: Reading, id_: str) -> None:
     """A conflict that is there."""
-    note = _wanted(request, reading)
-    if note is not None:
-        note(about_conflict(reading.session, number_of(Prefix.conflict, id_)))
+    if _is_wanted(request, reading):
+        number = number_of(Prefix.conflict, id_)
+        _note(request, reading, condition_of_conflict(reading.session, number))
 
 
 def note_list(request: Request, reading: Reading, asked: Mapping[str, Any]) -> None:
     """A list of claims, facets and groups of one condition."""
-    note = _wanted(request, reading)
-    if note is None or not _is_of_one_condition(asked):
+    if _is_wanted(request, reading) and _is_of_one_condition(asked):
+        [condition_id] = condition_ids(reading.session, "condition", asked["condition"])
+        _note(request, reading, condition_id)
+
+
+def _note(request: Request, reading: Reading, condition_id: int) -> None:
+    if not _is_wanted(request, reading):
         return
-    [condition_id] = condition_ids(reading.session, "condition", asked["condition"])
-    note(about_condition(reading.session, condition_id))
-
-
-def _wanted(request: Request, reading: Reading) -> Callable[[About], None] | None:
     note: Callable[[About], None] | None = request.scope.get(NOTE)
-    return note if reading.moment is None else None
+    if note is not None:
+        note(about_condition(reading.session, condition_id))
+    if _is_for_a_cdn(request):
+        request.scope[OF_CONDITION] = slug_of(reading.session, condition_id)
+
+
+def _is_wanted(request: Request, reading: Reading) -> bool:
+    return reading.moment is None and (NOTE in request.scope or _is_for_a_cdn(request))
+
+
+def _is_for_a_cdn(request: Request) -> bool:
+    return request.app.state.settings.shared_max_age is not None
 
 
 def _is_of_one_condition(asked: Mapping[str, Any]) -> bool:

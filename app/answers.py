@@ -13,6 +13,7 @@ from app.config import Settings
 from app.json_parts import Json, object_pieces, with_members, written
 from app.queries.pages import Page, PageAt
 from app.queries.past_reading import Reading
+from app.queries.stamps import OF_CONDITION
 from app.schemas.shared import PageIn
 from app.version import VERSION
 
@@ -116,7 +117,7 @@ def _headers(
 ) -> dict[str, str]:
     return {
         "ETag": f'"{tag}"',
-        "Cache-Control": _caching(request),
+        **_caching(request),
         "Vary": "Accept, Authorization",
         "Link": _link_header({"self": own_address(request), **links}, alternates),
     }
@@ -164,15 +165,21 @@ def answer_page(
 def redirect(request: Request, path: str) -> Response:
     """308 to ``path`` with the query kept."""
     query = _query(request)
-    headers = {"Cache-Control": _caching(request)}
-    return RedirectResponse(path + query, status_code=308, headers=headers)
+    return RedirectResponse(path + query, status_code=308, headers=_caching(request))
 
 
-def _caching(request: Request) -> str:
+def _caching(request: Request) -> dict[str, str]:
     """What was answered to a key is nobody else's."""
     if getattr(request.state, "actor", None) is not None:
-        return "private, no-store"
-    return cache_control(request.app.state.settings)
+        return {"Cache-Control": "private, no-store"}
+    settings: Settings = request.app.state.settings
+    headers = {"Cache-Control": cache_control(settings)}
+    if settings.shared_max_age is not None:
+        slug = request.scope.get(OF_CONDITION)
+        # Who obeys RFC 9213 takes this for the other, whose ``no-cache`` is for browsers.
+        headers["CDN-Cache-Control"] = f"public, max-age={settings.shared_max_age}"
+        headers["Surrogate-Key"] = f"claimbase {f'condition-{slug}' if slug else 'others'}"
+    return headers
 
 
 def cache_control(settings: Settings) -> str:

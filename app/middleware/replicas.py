@@ -35,7 +35,9 @@ class ReplicasMiddleware:
             has_begun = True
             if message["type"] == "http.response.start" and state.get("is_behind"):
                 # Neither our memory nor a CDN's may show it to others.
-                MutableHeaders(scope=message)["Cache-Control"] = "no-store"
+                headers = MutableHeaders(scope=message)
+                headers["Cache-Control"] = "no-store"
+                del headers["CDN-Cache-Control"]
             await send(message)
 
         try:

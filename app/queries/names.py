@@ -25,6 +25,8 @@ from app.schemas.base import normalise_curie
 from app.text import folded, nearest
 
 MAX_SUGGESTIONS = 3
+_CONDITIONS = Condition.__table__.c
+_SLUG_OF = select(_CONDITIONS.slug).where(_CONDITIONS.id == bindparam("id"))
 
 
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:
@@ -73,6 +75,11 @@ def find_condition(session: Session, slug: str) -> tuple[int, str] | None:
     """Id and slug of the condition that goes by this slug or alias."""
     row = session.execute(_CALLED, {"slug": slug}).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+def slug_of(session: Session, condition_id: int) -> str:
+    """Of a condition that is there."""
+    return str(session.execute(_SLUG_OF, {"id": condition_id}).scalar_one())
 
 
 def condition_ids(session: Session, parameter: str, names: Sequence[str]) -> list[int]:

@@ -13,6 +13,8 @@ from app.models import ConditionStamp, Conflict
 from app.models.condition_stamps import EVERYTHING_ELSE
 from app.queries.prepared import Prepared
 
+# What the scope of a request calls the slug of the one condition that its answer is about.
+OF_CONDITION = "claimbase.condition"
 _STAMPS = ConditionStamp.__table__.c
 _OF_CONDITION = Prepared(
     select(_STAMPS.condition_id, _STAMPS.stamp).where(
@@ -45,6 +47,7 @@ def about_condition(session: Session, condition_id: int) -> About:
     return About.of(condition_id, [(row[0], row[1]) for row in rows])
 
 
-def about_conflict(session: Session, number: int) -> About:
+def condition_of_conflict(session: Session, number: int) -> int:
     """Of one that is there."""
-    return about_condition(session, session.execute(_OF_CONFLICT, {"id": number}).scalar_one())
+    found: int = session.execute(_OF_CONFLICT, {"id": number}).scalar_one()
+    return found

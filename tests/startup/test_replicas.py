@@ -179,9 +179,10 @@ def test_who_was_told_of_a_change_reads_it_in_another_process(service: Service) 
 
 @on_postgresql
 def test_nothing_is_kept_of_a_replica_that_is_behind(pair: Pair) -> None:
-    with serving(pair, replica_max_lag=1_000) as service:
+    with serving(pair, replica_max_lag=1_000, shared_max_age=60) as service:
         wait_until_current(service)
         before = total(service.anybody)
+        current = service.anybody.get("/claims?limit=1")
         with standing_still(pair):
             published(service.curator, body_of("behind"))
             behind = service.anybody.get("/claims?limit=1")
@@ -191,6 +192,8 @@ def test_nothing_is_kept_of_a_replica_that_is_behind(pair: Pair) -> None:
 
         assert behind.json()["meta"]["total"] == before  # as the setting allows
         assert behind.headers["cache-control"] == "no-store"
+        assert "cdn-cache-control" not in behind.headers
+        assert current.headers["cdn-cache-control"] == "public, max-age=60"
         assert told == before + 1
         assert total(service.anybody) == before + 1
 

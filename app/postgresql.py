@@ -32,7 +32,10 @@ _USED_AT = "claimbase_used_at"
 
 
 class _Connection(psycopg.Connection[Any]):
-    """Ends what only read by COMMIT: after a ROLLBACK it forgets what it has prepared."""
+    """Ends what only read by COMMIT: after a ROLLBACK it forgets what it has prepared.
+
+    ``only_reads`` is said at each beginning of a transaction.
+    """
 
     only_reads = False
 
@@ -40,8 +43,7 @@ class _Connection(psycopg.Connection[Any]):
         status = self.pgconn.transaction_status
         if status == TransactionStatus.IDLE:
             return
-        only_reads, self.only_reads = self.only_reads, False
-        if only_reads and status == TransactionStatus.INTRANS:
+        if self.only_reads and status == TransactionStatus.INTRANS:
             self.commit()
         else:
             super().rollback()
@@ -75,15 +77,13 @@ def _connect(_dialect: Any, _record: Any, given: Any, named: Any) -> psycopg.Con
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
-    reads: str | None = options.get("postgresql_begin")
-    if reads is None:
-        if options.get("isolation_level") != "AUTOCOMMIT":
-            executed(connection, "BEGIN").close()
-        return
-    limit = f"; SET LOCAL statement_timeout = {int(options[LIMIT])}" if LIMIT in options else ""
-    executed(connection, reads + limit).close()
     driver: Any = connection.connection.driver_connection
-    driver.only_reads = True
+    driver.only_reads = "postgresql_begin" in options
+    if driver.only_reads:
+        limit = f"; SET LOCAL statement_timeout = {int(options[LIMIT])}" if LIMIT in options else ""
+        executed(connection, options["postgresql_begin"] + limit).close()
+    elif options.get("isolation_level") != "AUTOCOMMIT":
+        executed(connection, "BEGIN").close()
 
 
 def _note_use(_connection: Any, record: Any) -> None:

@@ -162,10 +162,12 @@ def test_what_depends_on_values_is_told_by_the_statement(engine: Engine) -> None
 def test_what_was_not_committed_is_not_there(engine: Engine) -> None:
     """Only what read is ended by COMMIT."""
     sessions = make_sessions(engine)
-    with sessions.read() as session:
+    with sessions.read.begin() as session:  # which ends by a COMMIT of its own
         session.scalar(PID)
     with sessions.write() as session:
         add_condition(session, "given-up")
+    with sessions.read() as session:
+        session.scalar(PID)
     with sessions.write() as session:
         add_condition(session, "taken-back")
         session.rollback()

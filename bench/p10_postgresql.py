@@ -181,11 +181,12 @@ def _counted(port: int) -> str:
 
 
 def _claims_of(url: str) -> int:
+    """Without those of the seed, as ``_spread`` counts."""
     engine = make_engine(url)
     with engine.connect() as connection:
         found: int = connection.execute(text("SELECT max(id) FROM claims")).scalar_one()
     engine.dispose()
-    return found
+    return found - SEEDED
 
 
 def main() -> None:

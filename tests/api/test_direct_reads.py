@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,18 @@ REFUSED = [
 OTHERS = ["/conditions/milium", "/conditions/milia-cysts"]
 
 
+@contextmanager
+def serving(name: str, folder: Path, **given: Any) -> Iterator[TestClient]:
+    app = create_app(Settings(database_url=seeded_database(name, folder), cache_bytes=0))
+    with TestClient(app, follow_redirects=False, **given) as client:
+        yield client
+    app.state.sessions.read.kw["bind"].dispose()
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One that keeps nothing, so that every answer is made."""
-    url = seeded_database("direct", tmp_path_factory.mktemp("direct"))
-    app = create_app(Settings(database_url=url, cache_bytes=0))
-    with TestClient(app, headers=SAME_ID, follow_redirects=False) as client:
+    with serving("direct", tmp_path_factory.mktemp("direct"), headers=SAME_ID) as client:
         yield client
 
 
@@ -197,9 +204,7 @@ def test_what_is_not_for_anybody_is_left_to_the_router(
 
 
 def test_where_there_is_a_prefix_the_router_knows_it(tmp_path: Path) -> None:
-    url = seeded_database("prefix", tmp_path)
-    app = create_app(Settings(database_url=url, cache_bytes=0))
-    with TestClient(app, root_path="/kb") as client:
+    with serving("prefix", tmp_path, root_path="/kb") as client:
         assert client.get("/kb/claims?limit=1").json()["data"]
 
 

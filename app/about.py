@@ -41,13 +41,14 @@ def note_page(
     request: Request, reading: Reading, condition_id: int, asked: Mapping[str, Any]
 ) -> None:
     """The page of a condition."""
-    if asked.keys() <= OF_PAGE:
+    if _is_wanted(request, reading) and asked.keys() <= OF_PAGE:
         _note(request, reading, condition_id)
 
 
 def note_claim(request: Request, reading: Reading, condition_id: int) -> None:
     """A claim of the condition, with its conflicts."""
-    _note(request, reading, condition_id)
+    if _is_wanted(request, reading):
+        _note(request, reading, condition_id)
 
 
 def note_conflict(request: Request, reading: Reading, id_: str) -> None:
@@ -65,8 +66,6 @@ def note_list(request: Request, reading: Reading, asked: Mapping[str, Any]) -> N
 
 
 def _note(request: Request, reading: Reading, condition_id: int) -> None:
-    if not _is_wanted(request, reading):
-        return
     note: Callable[[About], None] | None = request.scope.get(NOTE)
     if note is not None:
         note(about_condition(reading.session, condition_id))

@@ -22,7 +22,7 @@ def executed(
     with driver_errors(connection, statement):
         cursor = connection.connection.cursor()
     # As SQLAlchemy executes statements of its own: errors are its errors, listeners hear it.
-    if prepare:
+    if prepare and connection.dialect.name == "postgresql":
         with server_prepares(connection):
             connection._cursor_execute(cursor, statement, values)  # noqa: SLF001 - no public way has no description of results
     else:

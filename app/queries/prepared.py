@@ -96,10 +96,8 @@ class Prepared:
     ) -> tuple["_Compiled", DBAPICursor]:
         connection = session.connection()
         compiled = self._compiled(connection, values)
-        prepare = compiled.is_of_server and not self.depends
-        return compiled, executed(
-            connection, compiled.text, compiled.bound(values), prepare=prepare
-        )
+        bound = compiled.bound(values)
+        return compiled, executed(connection, compiled.text, bound, prepare=not self.depends)
 
     def _compiled(self, connection: Connection, values: Mapping[str, Any]) -> "_Compiled":
         shape = tuple(_room(len(own)) if type(own) is list else None for own in values.values())
@@ -126,7 +124,6 @@ class _Compiled:
     dialect: Dialect
     text: str
     is_positional: bool
-    is_of_server: bool
     marks: Sequence[_Marks]
     reading: "_Reading | None" = None
 
@@ -200,8 +197,7 @@ def _compiled(
             marks.append(_Marks(listed, name, True, process, None))
         else:
             marks.append(_Marks([own], name, False, process, None))
-    is_of_server = dialect.name == "postgresql"
-    return _Compiled(dialect, state.statement, state.positiontup is not None, is_of_server, marks)
+    return _Compiled(dialect, state.statement, state.positiontup is not None, marks)
 
 
 def _reading(

@@ -11,11 +11,13 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from app import budgets
 from app.config import Settings
+from app.errors import TooExpensiveError
 from app.main import DIRECT_READS, create_app
 from app.middleware.direct_reads import DirectReadsMiddleware
 from app.policy import POLICY, Role
-from tests.databases import seeded_database
+from tests.databases import SERVER, seeded_database
 from tools.fuzz_queries import Fuzzer
 
 # The router answers who would have this; it is JSON all the same.
@@ -206,6 +208,23 @@ def test_what_is_not_for_anybody_is_left_to_the_router(
 def test_where_there_is_a_prefix_the_router_knows_it(tmp_path: Path) -> None:
     with serving("prefix", tmp_path, root_path="/kb") as client:
         assert client.get("/kb/claims?limit=1").json()["data"]
+
+
+@pytest.mark.skipif(SERVER is not None, reason="it may take a server less than the least limit")
+def test_what_is_too_expensive_is_not_asked_again_by_the_router(
+    service: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = service.app.state  # type: ignore[attr-defined]  # FastAPI's
+    hasty = state.settings.model_copy(update={"read_seconds": 0.000_001})
+    monkeypatch.setattr(state, "settings", hasty)
+    monkeypatch.setattr(budgets, "STEPS", 5)
+
+    with pytest.raises(TooExpensiveError):
+        is_direct(service, "/claims?q=milia")
+    answer = service.get("/claims?q=milia")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "too-expensive")
+    assert shown(answer) == shown(service.get("/claims?q=milia", headers=BY_THE_ROUTER))
 
 
 def test_a_direct_answer_is_counted_by_its_route(service: TestClient) -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from app.commands.changes import TouchedBy
 from app.db import make_engine, sqlite_driver, sqlite_path
 from app.models.changes import COMMITS_CHANNEL
 from app.models.condition_stamps import EVERYTHING_ELSE
@@ -52,10 +53,8 @@ class Freshness(Protocol):
         False where that is not known without asking the base.
         """
 
-    def note_own_commit(
-        self, change: int | None = None, touched: Collection[int] | None = None
-    ) -> None:
-        """This process has committed; ``touched`` are the conditions, None if all may be."""
+    def note_own_commit(self, change: int | None = None, touched: TouchedBy | None = None) -> None:
+        """This process has committed; all conditions may be changed where none are named."""
 
 
 class NeverFresh:
@@ -81,7 +80,7 @@ class NeverFresh:
     def note_own_commit(
         self,
         change: int | None = None,  # noqa: ARG002 - the protocol's
-        touched: Collection[int] | None = None,  # noqa: ARG002 - the protocol's
+        touched: TouchedBy | None = None,  # noqa: ARG002 - the protocol's
     ) -> None:
         return
 
@@ -156,7 +155,7 @@ class SqliteFreshness:
     def note_own_commit(
         self,
         change: int | None = None,  # noqa: ARG002 - the protocol's
-        touched: Collection[int] | None = None,  # noqa: ARG002 - the protocol's
+        touched: TouchedBy | None = None,  # noqa: ARG002 - the protocol's
     ) -> None:
         return  # it is another connection's, and so seen
 
@@ -207,8 +206,9 @@ class PostgresqlFreshness:
     taken for changed.
 
     Which conditions were changed is written in ``touched_conditions``, by each transaction under
-    its number: between two looks those were, whose number the former snapshot does not see. A row
-    is deleted ``KEPT_SECONDS`` after its transaction had ended.
+    its number: between two looks those were, whose number the former snapshot does not see, and
+    which this process has not noted itself, at its commit. A row is deleted ``KEPT_SECONDS`` after
+    its transaction had ended.
     """
 
     POLL_SECONDS = 1.0
@@ -225,7 +225,8 @@ class PostgresqlFreshness:
         " ARRAY(SELECT DISTINCT condition_id FROM touched_conditions"
         " WHERE written_by >= CAST(CAST(pg_snapshot_xmin(CAST(:before AS pg_snapshot)) AS text)"
         " AS bigint) AND NOT pg_visible_in_snapshot(CAST(CAST(written_by AS text) AS xid8),"
-        " CAST(:before AS pg_snapshot)) AND pg_visible_in_snapshot("
+        " CAST(:before AS pg_snapshot)) AND written_by <> ALL(CAST(:own AS bigint[]))"
+        " AND pg_visible_in_snapshot("
         "CAST(CAST(written_by AS text) AS xid8), pg_current_snapshot()) LIMIT :most) AS touched",
     )
     FORGET = text(
@@ -243,6 +244,7 @@ class PostgresqlFreshness:
         self._lock = threading.Lock()
         self._known = Known(0, 0, None)
         self._own_commits = 0
+        self._own: set[int] = set()  # numbers of transactions that were noted, until a look
         self._last_touched = LastTouched()
         self._looked_at = NEVER
         self._former: tuple[str, float] | None = None  # a snapshot, and when it was taken
@@ -281,15 +283,15 @@ class PostgresqlFreshness:
         known = self.known()
         return known is not None and known.change >= change
 
-    def note_own_commit(
-        self, change: int | None = None, touched: Collection[int] | None = None
-    ) -> None:
+    def note_own_commit(self, change: int | None = None, touched: TouchedBy | None = None) -> None:
         with self._lock:
             if change is not None and self._known.change >= change:
                 return  # its notice was quicker
             self._own_commits += 1
             stamp = self._known.stamp + 1
-            self._last_touched.note(touched, stamp)
+            self._last_touched.note(touched and touched.conditions, stamp)
+            if touched is not None and len(self._own) < LastTouched.MOST:
+                self._own.add(touched.written_by)
             self._known = self._known._replace(stamp=stamp, position=None)
 
     def _run(self) -> None:
@@ -322,13 +324,16 @@ class PostgresqlFreshness:
             self._looked_at,
             time.monotonic(),
         )
-        asked = {"before": before, "most": LastTouched.MOST}
+        with self._lock:
+            own = frozenset(self._own)  # committed, so that the snapshot has them
+        asked = {"before": before, "most": LastTouched.MOST, "own": list(own)}
         snapshot, written, on_disk, change, found = connection.execute(self.LOOK, asked).one()
         now = time.monotonic()
         # Of so many, or after so long, some may be missing.
         is_whole = before is not None and len(found) < LastTouched.MOST
         touched = found if is_whole and now - former_look < self.LONGEST_SECONDS else None
         with self._lock:
+            self._own -= own
             known = self._known
             if snapshot != before:
                 self._changed_at = now

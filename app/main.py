@@ -83,6 +83,12 @@ ROUTERS = (
     proposals,
     queue,
 )
+DIRECT_PAGE = DirectRead(
+    "/conditions/{slug}",
+    r"/conditions/(?P<slug>[a-z0-9-]{1,200})",
+    conditions.read_condition,
+    default=FormattedExclusions(),
+)
 DIRECT_READS = (
     DirectRead(
         "/claims/{claim_id}",
@@ -91,12 +97,7 @@ DIRECT_READS = (
         default=AsOf(),
     ),
     DirectRead("/claims", r"/claims", claims.read_claims, claims.ASKED.read),
-    DirectRead(
-        "/conditions/{slug}",
-        r"/conditions/(?P<slug>[a-z0-9-]{1,200})",
-        conditions.read_condition,
-        default=FormattedExclusions(),
-    ),
+    DIRECT_PAGE,
 )
 SWAGGER_ASSETS = Path(fastapi_offline.__file__).parent / "static"
 OWN_ASSETS = Path(__file__).parent / "static"
@@ -218,6 +219,7 @@ def create_app(settings: Settings | None = None, *, sessions: Sessions | None = 
         freshness=app.state.freshness,
         max_bytes=settings.cache_bytes,
         counts=app.state.metrics.cache,
+        is_page=DIRECT_PAGE.is_at,
     )
     if limits.are_on:
         app.front = RateLimitsMiddleware(app.front, limits=limits, cors=CORS)

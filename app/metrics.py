@@ -29,11 +29,12 @@ GAUGES_SECONDS = 5.0
 class CacheCounts:
     """Counted on the hottest path there is: plain integers of the event loop's one thread."""
 
-    __slots__ = ("hits", "misses")
+    __slots__ = ("hits", "misses", "renewals")
 
     def __init__(self) -> None:
         self.hits = 0
         self.misses = 0
+        self.renewals = 0
 
 
 class Metrics:
@@ -92,6 +93,13 @@ class _OfTheCache(Collector):
         family.add_metric((self._pid, "hit"), self._counts.hits)
         family.add_metric((self._pid, "miss"), self._counts.misses)
         yield family
+        renewals = CounterMetricFamily(
+            "claimbase_cache_renewals",
+            "Pages that were made anew with the edit that changed them.",
+            labels=("pid",),
+        )
+        renewals.add_metric((self._pid,), self._counts.renewals)
+        yield renewals
 
 
 class _OfTheBase(Collector):

@@ -17,7 +17,12 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.answers import JSON, tag_of
-from app.commands.changes import ChangeDraft, finish_change, touched_conditions
+from app.commands.changes import (
+    ChangeDraft,
+    edited_conditions,
+    finish_change,
+    touched_conditions,
+)
 from app.commands.conflicts import EFFECTS
 from app.config import Settings
 from app.db import Sessions
@@ -252,6 +257,7 @@ def _write(
     if not dry_run:
         touched = touched_conditions(session)
         request.app.state.freshness.note_own_commit(write.change, touched)
+        request.state.edited = edited_conditions(session)  # for app.middleware.renewals
 
 
 def answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:

@@ -34,10 +34,13 @@ CHANGE_LOCK = 4_817_002
 # Claims that a change writes out beside its own: a name that many use can be changed at once.
 WRITTEN_ANEW = 1_000
 MOST_TOUCHED = 100
+MOST_EDITED = 4
 TOUCHED = "touched conditions"  # in the notes of a session
+EDITED = "edited conditions"
 _NOTICE = text(
-    "SELECT pg_notify(:channel, :number), ARRAY(SELECT condition_id FROM touched_conditions"
-    " WHERE written_by = CAST(CAST(pg_current_xact_id() AS text) AS bigint) LIMIT :most) AS touched"
+    "SELECT pg_notify(:channel, :number), writing.number AS written_by, ARRAY("
+    "SELECT condition_id FROM touched_conditions WHERE written_by = writing.number LIMIT :most"
+    ") AS touched FROM (SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)) writing (number)"
 )
 ItemT = TypeVar("ItemT")
 REVISION_COLUMNS = (
@@ -63,6 +66,13 @@ class Event:
     snapshot: dict[str, Any]
     condition_id: int | None = None
     stored: str | None = None
+
+
+class TouchedBy(NamedTuple):
+    """The conditions whose answers a transaction of PostgreSQL changed, and its number."""
+
+    written_by: int
+    conditions: list[int]
 
 
 class WrittenEvent(NamedTuple):
@@ -156,14 +166,29 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     join_counts(session, number, len(draft.events))
     if session.get_bind().dialect.name == "postgresql":
         notice = {"channel": COMMITS_CHANNEL, "number": str(number), "most": MOST_TOUCHED}
-        touched = session.execute(_NOTICE, notice).one().touched
-        session.info[TOUCHED] = touched if len(touched) < MOST_TOUCHED else None
+        found = session.execute(_NOTICE, notice).one()
+        if len(found.touched) < MOST_TOUCHED:
+            session.info[TOUCHED] = TouchedBy(found.written_by, found.touched)
+    session.info[EDITED] = _edited(draft)
     return number
 
 
-def touched_conditions(session: Session) -> list[int] | None:
-    """The conditions that the finished change is about; None where that is not known."""
+def touched_conditions(session: Session) -> TouchedBy | None:
+    """What the finished change touched; None where that is not known."""
     return session.info.get(TOUCHED)
+
+
+def edited_conditions(session: Session) -> list[int]:
+    """The conditions of the records that the finished change is about, where they are few."""
+    found: list[int] = session.info.get(EDITED, [])
+    return found
+
+
+def _edited(draft: ChangeDraft) -> list[int]:
+    if isinstance(draft.events, EventLog):
+        return []
+    found = {event.condition_id for event in draft.events} - {None}
+    return sorted(id_ for id_ in found if id_) if len(found) <= MOST_EDITED else []
 
 
 def _all_written(draft: ChangeDraft) -> Callable[[], Iterator[WrittenEvent]]:

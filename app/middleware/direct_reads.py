@@ -61,6 +61,9 @@ class DirectRead:
         self.takes = signature(self.read).parameters.keys()
         self._operation = read.__name__
 
+    def is_at(self, path: str) -> bool:
+        return self.pattern.fullmatch(path) is not None
+
     @property
     def is_for_anybody(self) -> bool:
         """As for every other read, what the policy does not name is for nobody."""

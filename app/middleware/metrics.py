@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import access, log_access, request_id
 from app.metrics import METHODS, Metrics
+from app.middleware.renewals import RENEWAL
 
 LONGEST_PATH = 200
 # Files that are mounted have no route of their own.
@@ -22,7 +23,7 @@ class MetricsMiddleware:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or RENEWAL in scope:  # which the cache counts
             await self.app(scope, receive, send)
             return
         request_id.set(scope.get("claimbase.request_id", ""))

@@ -3,15 +3,18 @@
 It stands outside of everything else: an answer from here costs neither routing nor threads.
 Kept are whole answers to anonymous GETs that have an entity tag and say ``public``; each
 representation (what is accepted, under which address, with or without CORS) by itself. An answer
-about one condition (``app.about``) outlives commits that changed nothing of this condition.
+about one condition (``app.about``) outlives commits that changed nothing of this condition. Pages
+that were read are made anew with the edit that changes them (``app.middleware.renewals``).
 """
 
 import asyncio
 import itertools
+import logging
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,10 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.about import NOTE
 from app.freshness import Freshness, Stamp
 from app.metrics import CacheCounts
+from app.middleware.renewals import EDITED, WAITS_SECONDS, Key, Renewals, no_body, to_nobody
 from app.middleware.surroundings import REQUEST_ID
 from app.queries.stamps import About
 
+logger = logging.getLogger("claimbase")
 OK = 200
+SUCCESS = range(200, 300)
 LONGEST_NUMBER = 19
 # Not kept, or not part of the 304.
 OWN_OF_EACH = b"x-request-id"
@@ -45,11 +51,14 @@ LOOKED_AT = {
 OF_THIS_PROCESS = os.urandom(10).hex().encode()
 _numbers = itertools.count(1)
 Headers = list[tuple[bytes, bytes]]
-Key = tuple[Hashable, ...]
 
 
-class Kept(NamedTuple):
-    """``head`` and ``head_304`` are the headers as they are sent."""
+@dataclass(slots=True)
+class Kept:
+    """``head`` and ``head_304`` are the headers as they are sent.
+
+    ``is_read`` tells whether anybody asked for it since it was made.
+    """
 
     headers: Headers
     headers_304: Headers
@@ -60,6 +69,7 @@ class Kept(NamedTuple):
     size: int
     about: About | None
     since: Stamp  # read before it was made
+    is_read: bool = True
 
 
 class Asked(NamedTuple):
@@ -88,8 +98,11 @@ class ResponseCacheMiddleware:
         freshness: Freshness,
         max_bytes: int,
         counts: CacheCounts | None = None,
+        is_page: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         self.app = app
+        self._renewals = Renewals(is_page)
+        self._renewing: set[asyncio.Task[None]] = set()
         self._counts = counts or CacheCounts()
         self._freshness = freshness
         self._max_bytes = max_bytes
@@ -102,7 +115,7 @@ class ResponseCacheMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":
-            await self.app(scope, receive, send)
+            await self._pass(scope, receive, send)
             return
         asked = _asked(scope["headers"])
         # What is asked for at least comes first: it holds for every later stamp.
@@ -136,7 +149,47 @@ class ResponseCacheMiddleware:
                 return
         self._kept.move_to_end(key)
         self._counts.hits += 1
+        kept.is_read = True
         await _answer(kept, asked, scope, send)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is no read; pages that it changed are made anew before it is answered."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def send_after_pages(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in SUCCESS:
+                await self._renew(state.pop(EDITED, ()))
+            await send(message)
+
+        await self.app(scope, receive, send_after_pages)
+
+    async def _renew(self, conditions: Collection[int]) -> None:
+        found = self._renewals.of(conditions)
+        if found:
+            task = asyncio.create_task(self._make_anew(found))
+            self._renewing.add(task)  # else nobody holds it
+            task.add_done_callback(self._renewing.discard)
+            await asyncio.wait({task}, timeout=WAITS_SECONDS)
+
+    async def _make_anew(self, pages: list[tuple[Key, Scope]]) -> None:
+        try:
+            for key, scope in pages:
+                stamp = self._current_stamp()
+                kept = self._unsure.get(key)
+                if stamp is None or kept is None or not kept.is_read or key in self._loading:
+                    continue
+                del self._unsure[key]
+                self._bytes -= kept.size
+                self._counts.renewals += 1
+                await self._load(key, stamp, Asked(), {**scope}, no_body, to_nobody)
+                kept = self._kept.get(key)
+                if kept is not None:
+                    kept.is_read = False
+        except Exception:  # the edit is done, and its answer is not about this
+            logger.exception("a page was not made anew after an edit")
 
     def _has(self, least: bytes) -> bool:
         return len(least) < LONGEST_NUMBER and least.isdigit() and self._freshness.has(int(least))
@@ -207,6 +260,8 @@ class ResponseCacheMiddleware:
             await self.app(self._inner(scope, asked, notes), receive, take)
             if loaded is not None:
                 self._keep(key, loaded)
+                if loaded.about is not None:
+                    self._renewals.note(loaded.about.condition_id, key, scope)
         finally:
             del self._loading[key]
             done.set()

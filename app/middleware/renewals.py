@@ -1,0 +1,79 @@
+"""Which pages are made anew with the edit that changes them, so that no reader waits for it.
+
+A page of a condition that was read since it was made is read again: whoever edits the condition
+has it made before the edit is answered, in each of the representations that were asked for. What
+nobody read since is left to its next reader, so that no page is made more often than it is read.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, MutableMapping
+from typing import Any
+
+from starlette.types import Message, Scope
+
+# Where a write leaves the numbers of the conditions that it changed, in the state of its request.
+EDITED = "edited"
+# What the scope of a page that nobody asked for has.
+RENEWAL = "claimbase.renewal"
+MOST_CONDITIONS = 1_000
+MOST_REPRESENTATIONS = 4  # of one page; most readers accept the same
+# An edit waits no longer for all of its pages; they are finished without it.
+WAITS_SECONDS = 0.05
+ASKED_WITH = {b"host", b"accept", b"accept-encoding", b"origin"}
+PARTS = (
+    "type",
+    "asgi",
+    "http_version",
+    "method",
+    "scheme",
+    "path",
+    "raw_path",
+    "query_string",
+    "root_path",
+    "client",
+    "server",
+)
+Key = tuple[Hashable, ...]
+
+
+class Renewals:
+    """How the pages of conditions were asked for, those that were loaded last."""
+
+    def __init__(self, is_page: Callable[[str], bool]) -> None:
+        self._is_page = is_page
+        self._of: OrderedDict[int, OrderedDict[Key, Scope]] = OrderedDict()
+
+    def note(self, condition_id: int, key: Key, scope: Scope) -> None:
+        """A reader had the answer made that is kept under the key."""
+        if scope["query_string"] or RENEWAL in scope or not self._is_page(scope["path"]):
+            return
+        asked = self._of.setdefault(condition_id, OrderedDict())
+        asked[key] = _asking(scope)
+        asked.move_to_end(key)
+        self._of.move_to_end(condition_id)
+        if len(asked) > MOST_REPRESENTATIONS:
+            asked.popitem(last=False)
+        if len(self._of) > MOST_CONDITIONS:
+            self._of.popitem(last=False)
+
+    def of(self, conditions: Collection[int]) -> list[tuple[Key, Scope]]:
+        """What to ask for again, what was loaded last first."""
+        found: list[tuple[Key, Scope]] = []
+        for condition_id in conditions:
+            found += reversed(self._of.get(condition_id, {}).items())
+        return found
+
+
+def _asking(scope: MutableMapping[str, Any]) -> Scope:
+    """The request again, without what was its reader's alone."""
+    asked = {name: scope[name] for name in PARTS if name in scope}
+    asked["headers"] = [pair for pair in scope["headers"] if pair[0] in ASKED_WITH]
+    return asked | {RENEWAL: True}
+
+
+async def no_body() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def to_nobody(message: Message) -> None:
+    """The answer is kept; that is all."""

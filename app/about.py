@@ -34,7 +34,7 @@ OF_LIST = {
     "created_at",
     "updated_at",
 }
-SHAPES = {"condition", "format", "sort", "limit", "cursor", "count", "fields"}
+SHAPES = {"condition", "format", "sort", "limit", "cursor", "count", "fields", "include"}
 
 
 def note_page(

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -24,6 +25,8 @@ DISCLAIMER = (
 LICENCE_URL = "https://creativecommons.org/licenses/by/4.0/"
 DIGEST_LENGTH = 20
 JSON = "application/json"
+CURSOR = frozenset({"cursor"})
+LONGEST_REMEMBERED = 500  # bytes of a query
 
 
 def answer(
@@ -143,8 +146,9 @@ def answer_page(
     """
     next_address = None
     if page.next_cursor and request.method != "POST":
-        kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
-        next_address = f"{_path(request)}?{urlencode([*kept, ('cursor', page.next_cursor)])}"
+        kept = query_without(request, CURSOR)
+        cursor = urlencode({"cursor": page.next_cursor})
+        next_address = f"{_path(request)}?{kept}{cursor}"
     body: dict[str, Any] = {
         "data": page.data,
         "page": {"limit": page.limit, "next_cursor": page.next_cursor, "next": next_address},
@@ -190,6 +194,20 @@ def cache_control(settings: Settings) -> str:
 
 def own_address(request: Request) -> str:
     return f"{_path(request)}{_query(request)}"
+
+
+def query_without(request: Request, left_out: frozenset[str]) -> str:
+    """The query without these parameters, with a ``&`` at its end if there is any of it."""
+    sent: bytes = request.scope["query_string"]
+    written = _written_anew if len(sent) <= LONGEST_REMEMBERED else _written_anew.__wrapped__
+    return written(sent, left_out)
+
+
+@lru_cache(maxsize=1_000)
+def _written_anew(query: bytes, left_out: frozenset[str]) -> str:
+    sent = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    kept = [(name, value) for name, value in sent if name not in left_out]
+    return f"{urlencode(kept)}&" if kept else ""
 
 
 def _path(request: Request) -> str:

@@ -1,6 +1,6 @@
 """Lists of claims: pages in an order, facets beside them, groups instead of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -12,6 +12,7 @@ from app.errors import InvalidRequestError
 from app.json_parts import Json, Pieces, array_pieces, written
 from app.models import Claim
 from app.queries.claim_pages import from_the_first, plain_order, read_claim_page
+from app.queries.claim_parts import own_parts, parts_as_json, parts_by_id
 from app.queries.claims import included_as_json, shown_claims
 from app.queries.counts import CAP, DIMENSIONS, by_dimensions, count_claims, counts_of, find_counts
 from app.queries.fields import FIELDS
@@ -27,35 +28,49 @@ from app.queries.search import (
     search_record,
 )
 from app.queries.view import View
-from app.queries.written import ClaimJson
+from app.queries.written import ClaimJson, claims_of_rows, conflicts_of_claims
+from app.search_text import SearchQuery
 
 MAX_FACET_VALUES = 100
 MAX_GROUPS = 10_000
 # What has no meaning for groups, which are complete and have an order of their own.
-NOT_FOR_GROUPS = ("limit", "cursor", "sort", "facet", "fields", "count")
+NOT_FOR_GROUPS = ("limit", "cursor", "sort", "facet", "fields", "include", "count")
 # What shapes an answer, but not which claims it is about nor their order.
-SHAPE = {"facet", "fields", "count", "limit", "cursor", "group_by", "format"}
+SHAPE = {"facet", "fields", "include", "count", "limit", "cursor", "group_by", "format"}
 
 
 class Found(NamedTuple):
-    """``is_capped``: more claims fit than are ranked."""
+    """``is_capped``: more claims fit than are ranked. ``included`` is None if it is not wanted."""
 
     page: Page
     facets: Record | None
-    included: Json
+    included: Json | None
     is_capped: bool
+
+
+class Shown(NamedTuple):
+    """The claims of a page as they were asked for, and the numbers of their open conflicts."""
+
+    data: Any
+    conflicts: Collection[int]
 
 
 def list_claims(session: Session, asked: Mapping[str, Any], view: View, at: PageAt) -> Found:
     """A page of the public claims that fit, and the facets that were asked for."""
     bound = {name: value for name, value in asked.items() if name not in SHAPE}
-    found, claims, view = _page(session, asked, view, bound, at)
+    found, shown, view = _page(session, asked, view, bound, at)
     facets = None
     if asked.get("facet"):
         facets = {name: _facet(session, asked, view, name) for name in asked["facet"]}
-    page = Page.of(found, only_fields(claims, asked.get("fields") or ()), at, bound)
-    included = included_as_json(session, claims, view)
+    page = Page.of(found, shown.data, at, bound)
+    included = None
+    if _wants_conflicts(asked):
+        included = included_as_json(session, shown.conflicts, view)
     return Found(page, facets, included, is_capped=view.ranked_to is not None)
+
+
+def _wants_conflicts(asked: Mapping[str, Any]) -> bool:
+    return bool(asked.get("include", "conflicts") == "conflicts")
 
 
 def _page(
@@ -64,7 +79,7 @@ def _page(
     view: View,
     bound: Mapping[str, Any],
     at: PageAt,
-) -> tuple[Slice, list[ClaimJson], View]:
+) -> tuple[Slice, Shown, View]:
     """The slice, its claims, and the view with which facets are counted."""
     words = asked_words(asked)
     if words is not None and is_words_alone(asked, words, view):
@@ -72,12 +87,17 @@ def _page(
         ranked = read_ranked(session, asked, words, listing, at)
         if ranked is not None:
             view = replace(view, ranked_to=ranked.ranked_to)
-            return ranked.found, ranked.claims, view
+            return ranked.found, _shown(session, asked, view, ranked.found.ids, words), view
     filters = shaped(session, asked, view)
     if filters is not None:
+        fields = asked.get("fields") or ()
+        parts = own_parts(fields)
         order = plain_order(asked.get("sort") or "id", view)
         listing = Listing("/claims", bound, Claim.id, order)
-        return *read_claim_page(session, asked, view, filters, listing, at), view
+        found, rows = read_claim_page(session, asked, view, filters, listing, at, parts)
+        if parts is None:
+            return found, _whole(claims_of_rows(session, rows), fields), view
+        return found, _own(session, asked, found.ids, parts_as_json(rows, parts)), view
     view = _ranked(session, asked, view)
     clauses = compile_filters(session, asked, view)
     listing = Listing("/claims", bound, Claim.id, claim_order(session, asked, view))
@@ -86,7 +106,30 @@ def _page(
     if view.ranked_to is not None:
         total = total._replace(is_exact=False)
     found = read_slice(session, listing, clauses, at, total=total)
-    return found, shown_claims(session, found.ids, view, words), view
+    return found, _shown(session, asked, view, found.ids, words), view
+
+
+def _shown(
+    session: Session,
+    asked: Mapping[str, Any],
+    view: View,
+    ids: Sequence[int],
+    words: SearchQuery | None,
+) -> Shown:
+    fields = asked.get("fields") or ()
+    parts = own_parts(fields)
+    if parts is None or view.excludes:
+        return _whole(shown_claims(session, ids, view, words), fields)
+    return _own(session, asked, ids, parts_by_id(session, ids, parts))
+
+
+def _whole(claims: Sequence[ClaimJson], fields: Sequence[str]) -> Shown:
+    conflicts = {number for claim in claims for number in claim.conflicts}
+    return Shown(only_fields(claims, fields), conflicts)
+
+
+def _own(session: Session, asked: Mapping[str, Any], ids: Sequence[int], data: Json) -> Shown:
+    return Shown(data, conflicts_of_claims(session, ids) if _wants_conflicts(asked) else ())
 
 
 def _ranked(session: Session, asked: Mapping[str, Any], view: View) -> View:

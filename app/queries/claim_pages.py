@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Claim
 from app.queries import counts
+from app.queries.claim_parts import Names, part_columns
 from app.queries.counts import UNCOUNTED, Total, sum_of_counts
 from app.queries.filter_shapes import REMEMBERED, Shape, Shaped, clauses_of
 from app.queries.pages import (
@@ -28,11 +29,10 @@ from app.queries.pages import (
 )
 from app.queries.prepared import Prepared
 from app.queries.view import EVERYTHING, View
-from app.queries.written import CLAIM_COLUMNS, CLAIM_TABLES, ClaimJson, claims_of_rows
+from app.queries.written import CLAIM_COLUMNS, CLAIM_TABLES
 from app.vocabulary import Severity
 
 _CLAIM = Claim.__table__.c
-ROW = len(CLAIM_COLUMNS)
 
 
 def plain_order(sort: str, view: View) -> tuple[Order, ...]:
@@ -63,23 +63,26 @@ def read_claim_page(  # noqa: PLR0917 - what a list is asked
     filters: Shaped,
     listing: Listing,
     at: PageAt,
-) -> tuple[Slice, list[ClaimJson]]:
-    """A page of the claims that fit the filters. Raises InvalidCursorError."""
+    parts: Names | None,
+) -> tuple[Slice, list[Any]]:
+    """A page of the claims that fit the filters, with their rows: first the ``CLAIM_COLUMNS``, or
+    these parts. Raises InvalidCursorError."""
     total = _total(session, asked, view, filters)
-    statement = _page(filters.shape, asked.get("sort") or "id", at.cursor is not None)
-    rows, next_cursor = rows_in_order(session, statement, filters.values, listing, at)
-    claims = claims_of_rows(session, rows)
-    return Slice([claim.id for claim in claims], next_cursor, total), claims
+    statement = _page(filters.shape, asked.get("sort") or "id", at.cursor is not None, parts)
+    width = len(CLAIM_COLUMNS if parts is None else parts)
+    rows, next_cursor = _rows_in_order(session, statement, filters.values, listing, at, width)
+    return Slice([row[0] for row in rows], next_cursor, total), rows
 
 
-def rows_in_order(
+def _rows_in_order(  # noqa: PLR0917 - what a page is cut from
     session: Session,
     statement: Prepared,
     values: Mapping[str, Any],
     listing: Listing,
     at: PageAt,
+    width: int,
 ) -> tuple[list[Any], str | None]:
-    """The rows that ``with_claims`` finds, and the cursor behind them."""
+    """The rows that ``_with_claims`` finds, and the cursor behind them."""
     fingerprint = list_fingerprint(listing.path, listing.filters)
     bound = {**values, "at_most": at.limit + 1}
     if at.cursor is not None:
@@ -87,10 +90,10 @@ def rows_in_order(
         bound |= after_values(position)
     rows = statement.all(session, bound)
     for place, part in reversed([*enumerate(listing.order)]):
-        rows.sort(key=itemgetter(ROW + place), reverse=part.descending)
+        rows.sort(key=itemgetter(width + place), reverse=part.descending)
     more = len(rows) > at.limit
     rows = rows[: at.limit]
-    ends_at = rows[-1][ROW:] if more else ()
+    ends_at = rows[-1][width:] if more else ()
     return rows, write_cursor(fingerprint, ends_at) if more else None
 
 
@@ -100,11 +103,11 @@ def after_values(position: Sequence[Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _page(shape: Shape, sort: str, is_continued: bool) -> Prepared:
+def _page(shape: Shape, sort: str, is_continued: bool, parts: Names | None) -> Prepared:
     order = plain_order(sort, EVERYTHING)
     page = select(_CLAIM.id, *places_of(order)).where(*clauses_of(shape))
     page = page.where(*([] if is_continued else from_the_first(order, None)))
-    return with_claims(cut(page, order, is_continued=is_continued), len(order))
+    return _with_claims(cut(page, order, is_continued=is_continued), len(order), parts)
 
 
 def places_of(order: Sequence[Order]) -> list[ColumnElement[Any]]:
@@ -125,14 +128,16 @@ def cut(
     return page.limit(bindparam("at_most", type_=Integer))
 
 
-def with_claims(cut_page: Select[*tuple[Any, ...]], places: int) -> Prepared:
+def _with_claims(cut_page: Select[*tuple[Any, ...]], places: int, parts: Names | None) -> Prepared:
     """The row of each claim, and behind it its place in the order.
 
     In no order: the rows are few, and would be sorted with all that they hold.
     """
     page = cut_page.subquery("page")
-    columns = [*CLAIM_COLUMNS, *(page.c[f"at_{place}"] for place in range(places))]
-    found = select(*columns).join_from(page, CLAIM_TABLES, page.c.id == _CLAIM.id)
+    columns = CLAIM_COLUMNS if parts is None else part_columns(parts)
+    tables = CLAIM_TABLES if parts is None else Claim.__table__
+    ends = (page.c[f"at_{place}"] for place in range(places))
+    found = select(*columns, *ends).join_from(page, tables, page.c.id == _CLAIM.id)
     return Prepared(found, plain=True, depends=True)
 
 

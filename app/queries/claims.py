@@ -1,6 +1,6 @@
 """Reading claims: one, a version of one, a page of many."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -98,7 +98,7 @@ def claim_as_json(session: Session, number: int) -> NamedClaim:
 
 
 def _named(session: Session, claim: ClaimJson) -> NamedClaim:
-    content = with_members(claim.content, {"included": included_as_json(session, [claim])})
+    content = with_members(claim.content, {"included": included_as_json(session, claim.conflicts)})
     return NamedClaim(public_id(Prefix.claim, claim.id), claim.version, content)
 
 
@@ -200,11 +200,10 @@ def shown_claims(
 
 def included_as_json(
     session: Session,
-    claims: Sequence[ClaimJson],
+    numbers: Collection[int],
     view: View = EVERYTHING,
 ) -> Json:
-    """Who reads one side is given the others: the conflicts of these claims, in full."""
-    numbers = {number for claim in claims for number in claim.conflicts}
+    """Who reads one side is given the others: the conflicts of some claims, in full."""
     if view.excludes:
         kept = [own for number, own in view.conflicts.items() if number in numbers]
         return written({"conflicts": _brief(kept)})

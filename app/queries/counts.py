@@ -32,6 +32,7 @@ NO_FILTERS = {
     "cursor",
     "facet",
     "fields",
+    "include",
     "format",
     "group_by",
     "limit",

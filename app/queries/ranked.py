@@ -46,7 +46,6 @@ from app.queries.search import (
     tsquery,
 )
 from app.queries.view import View, visible_claims
-from app.queries.written import ClaimJson, claims_as_json
 from app.search_text import SearchQuery
 
 _CLAIM = Claim.__table__.c
@@ -61,6 +60,7 @@ BESIDE_WORDS = {
     "q",
     "facet",
     "fields",
+    "include",
     "count",
     "limit",
     "cursor",
@@ -75,7 +75,6 @@ class Ranked(NamedTuple):
     """``ranked_to``: the last that is ranked, where more fit."""
 
     found: Slice
-    claims: list[ClaimJson]
     ranked_to: int | None
 
 
@@ -121,8 +120,7 @@ def read_ranked(
         if asked.get("count") == "none"
         else Total(min(number, counts.CAP), not is_capped),
     )
-    claims = claims_as_json(session, found.ids, query) if rows else []
-    return Ranked(found, claims, last - 1 if is_capped else None)
+    return Ranked(found, last - 1 if is_capped else None)
 
 
 @lru_cache(maxsize=4)

@@ -133,6 +133,8 @@ def claims_as_json(
     query: SearchQuery | None = None,
 ) -> list[ClaimJson]:
     """Claims in the order of ``ids``, with what a query found in them marked."""
+    if not ids:
+        return []
     found = {row[0]: row for row in _CLAIMS_BY_ID.all(session, {"ids": list(ids)})}
     return claims_of_rows(session, [found[id_] for id_ in ids], query)
 
@@ -163,6 +165,12 @@ def conflict_refs(session: Session, claim_ids: Sequence[int]) -> dict[int, list[
     """The open conflicts of each claim, as they stand in it."""
     found = _refs(_REFS_BY_ID.all(session, {"ids": list(claim_ids)}))
     return {claim_id: _ref_records(refs) for claim_id, refs in found.items()}
+
+
+def conflicts_of_claims(session: Session, claim_ids: Sequence[int]) -> set[int]:
+    """The numbers of their open conflicts."""
+    rows = _REFS_BY_ID.all(session, {"ids": list(claim_ids)}) if claim_ids else []
+    return {number for _, number, *_ in rows}
 
 
 def _refs(rows: Any) -> dict[int, tuple[Ref, ...]]:

@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.answers import DISCLAIMER, LICENCE_URL, answer_stream, own_address
+from app.answers import DISCLAIMER, LICENCE_URL, answer_stream, own_address, query_without
 from app.budgets import lift_budget
 from app.deps import Past
 from app.errors import InvalidRequestError
@@ -24,7 +23,8 @@ from app.vocabulary import Vocabulary
 router = APIRouter(prefix="/claims", tags=["claims"])
 
 # What only pages have: it has no place in the links to exports, and is refused in them.
-PAGE_PARAMETERS = ("limit", "cursor", "facet", "fields", "count", "group_by")
+PAGE_PARAMETERS = ("limit", "cursor", "facet", "fields", "include", "count", "group_by")
+NOT_OF_EXPORTS = frozenset({*PAGE_PARAMETERS, "format"})
 # Link headers stay short enough for the servers on the way.
 LONGEST_LINKED = 1_000
 EXPORTED: dict[int | str, dict[str, Any]] = {
@@ -106,9 +106,7 @@ def _media_type(offer: Offer) -> str:
 
 def alternates(request: Request, path: str) -> list[tuple[str, str]]:
     """Media types and addresses of the exports of what a page of JSON shows a part of."""
-    left_out = {*PAGE_PARAMETERS, "format"}
-    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in left_out]
-    asked = f"{urlencode(kept)}&" if kept else ""
+    asked = query_without(request, NOT_OF_EXPORTS)
     found = [
         (kinds[0], f"{path}?{asked}format={format_.value}")
         for format_, kinds in MEDIA_TYPES.items()

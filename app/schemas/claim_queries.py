@@ -120,6 +120,13 @@ class Words(PageIn, Asked):
         list[ClaimField],
         Field(max_length=len(CLAIM_FIELDS), description="Only these parts of each claim."),
     ] = []
+    include: Annotated[
+        Literal["conflicts", "none"],
+        Field(
+            description="What stands beside the claims: `conflicts` is every open conflict of the "
+            "claims on the page with all its sides; with `none`, `included` is null.",
+        ),
+    ] = "conflicts"
     count: Annotated[
         Literal["capped", "exact", "none"],
         Field(

@@ -198,7 +198,7 @@ class ClaimsMeta(Meta):
 class ClaimList(ListOut[ClaimOut]):
     meta: ClaimsMeta
     facets: dict[str, Facet] | None
-    included: IncludedConflicts
+    included: IncludedConflicts | None
 
 
 def _is_partial(schema: dict[str, Any]) -> None:
@@ -216,7 +216,7 @@ class ClaimPartList(ListOut[ClaimPart]):
 
     meta: ClaimsMeta
     facets: dict[str, Facet] | None
-    included: IncludedConflicts
+    included: IncludedConflicts | None
 
 
 class Group(Out):

@@ -266,6 +266,7 @@ def test_an_empty_setting_is_refused_rather_than_ignored(milia: TestClient, name
         ("facet=tipe", "facet", "type"),
         ("fields=statment", "fields", "statement"),
         ("count=non", "count", "none"),
+        ("include=conflict", "include", "conflicts"),
         ("group_by=tipe", "group_by", "type"),
         ("conflict=perhaps", "conflict", None),
         ("concept__missing=perhaps", "concept__missing", None),
@@ -329,7 +330,10 @@ def test_no_mistake_is_echoed(milia: TestClient) -> None:
     assert "CANARY" not in answer.text
 
 
-@pytest.mark.parametrize("extra", ["limit=1", "sort=id", "facet=type", "fields=id", "count=none"])
+@pytest.mark.parametrize(
+    "extra",
+    ["limit=1", "sort=id", "facet=type", "fields=id", "include=none", "count=none"],
+)
 def test_groups_refuse_what_belongs_to_pages(milia: TestClient, extra: str) -> None:
     answer = milia.get(f"/claims?group_by=type&{extra}")
 

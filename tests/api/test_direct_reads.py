@@ -29,6 +29,7 @@ LISTS = [
     "/claims?type=cause&type=symptom&sort=-updated_at&limit=3",
     "/claims?condition=milia&question=cause.origin&count=none",
     "/claims?condition=milia&fields=statement&fields=type&limit=5",
+    "/claims?fields=statement&fields=conflict&include=none&sort=-updated_at&limit=5",
     "/claims?concept=inherited-cause&polarity=affirms",
     "/claims?passage_count__gte=3&severity__not=none&count=exact",
     "/claims?facet=type&facet=conflict",

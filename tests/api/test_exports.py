@@ -582,7 +582,15 @@ def test_json_of_the_list_stays_a_page(milia: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "parameter",
-    ["limit=10", "cursor=x", "facet=type", "fields=id", "count=none", "group_by=type"],
+    [
+        "limit=10",
+        "cursor=x",
+        "facet=type",
+        "fields=id",
+        "include=none",
+        "count=none",
+        "group_by=type",
+    ],
 )
 @pytest.mark.parametrize("how", ["format", "accept"])
 def test_a_page_of_an_export_is_refused(milia: TestClient, parameter: str, how: str) -> None:

@@ -48,6 +48,11 @@ def lists(facets: str = "") -> list[str]:
     return [get(f"/claims?type={name}&conflict=true&limit={ROWS}{facets}") for name in TYPES]
 
 
+def of_columns() -> str:
+    """What asks for as much as the peers answer."""
+    return "&count=none&include=none" + "".join(f"&fields={name}" for name in COLUMNS)
+
+
 def measure(plan: Plan) -> list[Row]:
     base, python = plan.largest, peers()
     names = "".join(f"&_col={name}" for name in COLUMNS)
@@ -62,7 +67,6 @@ def measure(plan: Plan) -> list[Row]:
         get(f"{table}&type__exact={name}&conflict__exact=1&_nocount=1&_nosuggest=1{faceted}")
         for name in TYPES
     ]
-    fields = "".join(f"&fields={name}" for name in COLUMNS)
     own_facets = lists("".join(f"&facet={name}" for name in FACETS))
     file = str(base.path)
     with ExitStack() as opened:
@@ -78,7 +82,7 @@ def measure(plan: Plan) -> list[Row]:
         plain = rates(
             {
                 "made": Side(uncached, lists()),
-                "lean": Side(uncached, lists(f"&count=none&include=none{fields}")),
+                "lean": Side(uncached, lists(of_columns())),
                 "cached": Side(cached, lists()),
                 "Datasette": Side(datasette, of_datasette),
                 "Django Ninja": Side(ninja, of_ninja),

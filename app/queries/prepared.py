@@ -57,9 +57,9 @@ class Prepared:
     depends: bool = False
 
     def all(self, session: Session, values: Mapping[str, Any] = NO_VALUES) -> list[Any]:
-        compiled, cursor = self._executed(session, values)
+        connection, compiled, cursor = self._executed(session, values)
         # SQLite goes on reading here, and may be broken off.
-        with driver_errors(session.connection(), compiled.text, cursor):
+        with driver_errors(connection, compiled.text, cursor):
             rows = cursor.fetchall()
         reading = compiled.reading
         if reading is None:
@@ -76,7 +76,7 @@ class Prepared:
 
     def run(self, session: Session, values: Mapping[str, Any]) -> int:
         """The number of rows that it changed."""
-        _, cursor = self._executed(session, values)
+        *_, cursor = self._executed(session, values)
         count: int = cursor.rowcount
         cursor.close()
         return count
@@ -93,11 +93,12 @@ class Prepared:
 
     def _executed(
         self, session: Session, values: Mapping[str, Any]
-    ) -> tuple["_Compiled", DBAPICursor]:
+    ) -> tuple[Connection, "_Compiled", DBAPICursor]:
         connection = session.connection()
         compiled = self._compiled(connection, values)
         bound = compiled.bound(values)
-        return compiled, executed(connection, compiled.text, bound, prepare=not self.depends)
+        cursor = executed(connection, compiled.text, bound, prepare=not self.depends)
+        return connection, compiled, cursor
 
     def _compiled(self, connection: Connection, values: Mapping[str, Any]) -> "_Compiled":
         shape = tuple(_room(len(own)) if type(own) is list else None for own in values.values())

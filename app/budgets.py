@@ -18,6 +18,7 @@ SET_LOCAL = text("SELECT set_config('statement_timeout', :limit, true)")
 CANCELLED = "57014"  # PostgreSQL's state of a statement that took too long
 LIFTED = "claimbase.unbounded"
 PATIENCE = "claimbase.patience"
+BROKEN_OFF = "claimbase.broken_off"
 
 
 class LosesPatienceError(Exception):
@@ -38,9 +39,12 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
         def is_over() -> bool:
             if PATIENCE in session.info:
                 session.info[PATIENCE] -= 1
-                if session.info[PATIENCE] < 0:
-                    return True
-            return time.monotonic() > ends_at and LIFTED not in session.info
+            if session.info.get(PATIENCE, 0) < 0 or (
+                time.monotonic() > ends_at and LIFTED not in session.info
+            ):
+                session.info[BROKEN_OFF] = True
+                return True
+            return False
 
         driver.set_progress_handler(is_over, STEPS)
     else:
@@ -48,7 +52,7 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _was_broken_off(error):
+        if _was_broken_off(session, error):
             raise TooExpensiveError(
                 f"This takes the database more than {seconds:g} seconds. Ask for less: one "
                 "condition or question, fewer facets, `count=none`, or an export of it all.",
@@ -79,7 +83,8 @@ def patience(session: Session, looks: int) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _was_broken_off(error) and session.info[PATIENCE] < 0:
+        if _was_broken_off(session, error) and session.info[PATIENCE] < 0:
+            session.info.pop(BROKEN_OFF, None)
             raise LosesPatienceError from error
         raise
     finally:
@@ -91,5 +96,7 @@ def lift_budget(session: Session) -> None:
     session.info[LIFTED] = True
 
 
-def _was_broken_off(error: DBAPIError) -> bool:
-    return str(error.orig) == "interrupted" or getattr(error.orig, "sqlstate", "") == CANCELLED
+def _was_broken_off(session: Session, error: DBAPIError) -> bool:
+    """SQLite's words are not always the same: a search that is broken off while it opens its index
+    fails as if that were broken."""
+    return BROKEN_OFF in session.info or getattr(error.orig, "sqlstate", "") == CANCELLED

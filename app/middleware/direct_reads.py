@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -37,12 +37,23 @@ OF_OTHERS = {b"authorization", b"claimbase-change"}
 OF_THE_ROUTER = HEAVY - {"q", "facet"}
 
 
+class Asked(NamedTuple):
+    """A query as it was read, and whether few claims are looked at for it."""
+
+    query: Any
+    is_light: bool
+
+
 class DirectRead:
     """A router's function, where it is found, and how its query is read.
 
     ``pattern`` names the parameters of the path. ``query`` reads the parameters of the query; a
-    read without one that is asked with any is left to the router.
+    read without one that is asked with any is left to the router. What a query says is remembered,
+    and not changed by anybody: reading it takes as long as one claim.
     """
+
+    REMEMBERED = 500  # queries
+    LONGEST_REMEMBERED = 500  # bytes
 
     def __init__(
         self,
@@ -60,9 +71,33 @@ class DirectRead:
         self.default = default
         self.takes = signature(self.read).parameters.keys()
         self._operation = read.__name__
+        self._asked: dict[bytes, Asked] = {}
 
     def is_at(self, path: str) -> bool:
         return self.pattern.fullmatch(path) is not None
+
+    def asked(self, request: Request) -> Asked | None:
+        """None where the router has to look at it; refuses as the router does."""
+        sent: bytes = request.scope["query_string"]
+        found = self._asked.get(sent)
+        if found is None:
+            found = self._read(request)
+            if found is not None and len(sent) <= self.LONGEST_REMEMBERED:
+                if len(self._asked) >= self.REMEMBERED:
+                    self._asked.clear()
+                self._asked[sent] = found
+        return found
+
+    def _read(self, request: Request) -> Asked | None:
+        given = request.query_params
+        if self.query is None:
+            return None if given else Asked(self.default, is_light=True)
+        if not OF_THE_ROUTER.isdisjoint(given):
+            return None
+        heavy = HEAVY.intersection(given)
+        counted = heavy == {"facet"} and are_counted(given, given.getlist("facet"))
+        refuse_unknown(request, self.route)
+        return Asked(self.query(given), is_light=not heavy or counted)
 
     @property
     def is_for_anybody(self) -> bool:
@@ -103,20 +138,19 @@ def _is_plain(scope: Scope) -> bool:
 
 async def _answer(direct: DirectRead, named: dict[str, str], request: Request) -> Response | None:
     """None where the router has to say what there is to say."""
-    if not _is_known(direct, request):
-        return None
-    request.state.actor, request.state.route = None, direct.route
     turns: Turns = request.app.state.turns
-    is_light = _is_light(request)
     try:
-        query = direct.default if direct.query is None else _read_query(direct, request)
-        found = {"request": request, "reader": None, "query": query, **named}
-        if is_light and _nobody_waits(turns, request):
+        asked = direct.asked(request)
+        if asked is None:
+            return None
+        request.state.actor, request.state.route = None, direct.route
+        found = {"request": request, "reader": None, "query": asked.query, **named}
+        if asked.is_light and _nobody_waits(turns, request):
             try:
                 return _made(direct, found, LOOKS)
             except LosesPatienceError:
                 request.state.nobody_waits = False  # it would lose it once more
-        async with turn(turns.light if is_light else turns.heavy, request):
+        async with turn(turns.light if asked.is_light else turns.heavy, request):
             return await run_in_threadpool(_made, direct, found)
     except TooExpensiveError:
         raise  # it would be as expensive again
@@ -142,27 +176,9 @@ def _made(
     return response
 
 
-def _is_known(direct: DirectRead, request: Request) -> bool:
-    """Whether it is asked for with nothing that the router has to look at."""
-    given = request.query_params
-    return not given if direct.query is None else OF_THE_ROUTER.isdisjoint(given)
-
-
-def _is_light(request: Request) -> bool:
-    given = request.query_params
-    heavy = HEAVY.intersection(given)
-    return not heavy or (heavy == {"facet"} and are_counted(given, given.getlist("facet")))
-
-
 def _nobody_waits(turns: Turns, request: Request) -> bool:
     return (
         turns.light.available_tokens >= 1
         and begins_at_once(request)
         and may_leave_memory_waiting(request)
     )
-
-
-def _read_query(direct: DirectRead, request: Request) -> Any:
-    refuse_unknown(request, direct.route)
-    assert direct.query is not None, "there would be a default"
-    return direct.query(request.query_params)

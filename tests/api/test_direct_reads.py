@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from app import budgets
 from app.config import Settings
-from app.errors import TooExpensiveError
+from app.errors import ClaimbaseError, TooExpensiveError
 from app.main import DIRECT_READS, create_app
-from app.middleware.direct_reads import DirectReadsMiddleware
+from app.middleware.direct_reads import DirectRead, DirectReadsMiddleware
 from app.policy import POLICY, Role
+from app.routers import claims
 from tests.databases import SERVER, seeded_database
 from tools.fuzz_queries import Fuzzer
 
@@ -213,19 +216,20 @@ def test_where_there_is_a_prefix_the_router_knows_it(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(SERVER is not None, reason="it may take a server less than the least limit")
 def test_what_is_too_expensive_is_not_asked_again_by_the_router(
-    service: TestClient, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = service.app.state  # type: ignore[attr-defined]  # FastAPI's
-    hasty = state.settings.model_copy(update={"read_seconds": 0.000_001})
-    monkeypatch.setattr(state, "settings", hasty)
-    monkeypatch.setattr(budgets, "STEPS", 5)
+    """Also where it is broken off while the search opens its index, for the first time."""
+    with serving("hasty", tmp_path, headers=SAME_ID) as service:
+        state = service.app.state  # type: ignore[attr-defined]  # FastAPI's
+        state.settings = state.settings.model_copy(update={"read_seconds": 0.000_001})
+        monkeypatch.setattr(budgets, "STEPS", 5)
 
-    with pytest.raises(TooExpensiveError):
-        is_direct(service, "/claims?q=milia")
-    answer = service.get("/claims?q=milia")
+        with pytest.raises(TooExpensiveError):
+            is_direct(service, "/claims?q=milia")
+        answer = service.get("/claims?q=milia")
 
-    assert (answer.status_code, answer.json()["code"]) == (503, "too-expensive")
-    assert shown(answer) == shown(service.get("/claims?q=milia", headers=BY_THE_ROUTER))
+        assert (answer.status_code, answer.json()["code"]) == (503, "too-expensive")
+        assert shown(answer) == shown(service.get("/claims?q=milia", headers=BY_THE_ROUTER))
 
 
 def test_a_direct_answer_is_counted_by_its_route(service: TestClient) -> None:
@@ -233,3 +237,46 @@ def test_a_direct_answer_is_counted_by_its_route(service: TestClient) -> None:
     service.get("/claims/CLM1")
 
     assert b'route="/claims/{claim_id}",status="2xx"' in metrics.write()
+
+
+def list_of_claims() -> DirectRead:
+    """Another one like that of the application, which remembers nothing yet."""
+    return DirectRead("/claims", r"/claims", claims.read_claims, claims.ASKED.read)
+
+
+def asked(service: TestClient, query: str) -> Request:
+    scope = {"type": "http", "method": "GET", "headers": [], "query_string": query.encode()}
+    return Request(scope | {"app": service.app})
+
+
+def test_what_a_query_says_is_read_once_and_changed_by_nobody(service: TestClient) -> None:
+    [direct] = [read for read in DIRECT_READS if read.route == "/claims"]
+    queries = [path.partition("?")[2] for path in (*LISTS, *HEAVY)]
+    for path in (*LISTS, *HEAVY) * 2:
+        service.get(path)
+
+    for query in queries:
+        remembered = direct.asked(asked(service, query))
+        assert remembered is not None
+        assert remembered is direct.asked(asked(service, query))
+        assert remembered == list_of_claims().asked(asked(service, query))
+
+
+def test_what_is_refused_or_long_is_read_each_time(service: TestClient) -> None:
+    direct = list_of_claims()
+    for query in ("type=nonsense", "nonsense=1", "limit=1&limit=2"):
+        for _ in range(2):
+            with pytest.raises((ClaimbaseError, ValidationError)):
+                direct.asked(asked(service, query))
+    long = "q=" + "a" * DirectRead.LONGEST_REMEMBERED
+
+    assert direct.asked(asked(service, long)) is not direct.asked(asked(service, long))
+
+
+def test_no_more_queries_are_remembered_than_that(service: TestClient) -> None:
+    direct = list_of_claims()
+    first = direct.asked(asked(service, "limit=1"))
+    for number in range(DirectRead.REMEMBERED):
+        direct.asked(asked(service, f"q={number}"))
+
+    assert direct.asked(asked(service, "limit=1")) is not first

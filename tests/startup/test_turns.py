@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
@@ -69,6 +70,27 @@ def test_a_read_for_which_there_is_no_patience_can_be_made_again(milia_sessions:
             assert session.scalar(text(SHORT)) == 50_000
             with patience(session, 1_000):
                 assert session.scalar(text(SHORT)) == 50_000
+
+
+def test_a_budget_ends_also_where_there_is_patience_left(milia_sessions: Sessions) -> None:
+    with milia_sessions.read() as session:
+        if session.get_bind().dialect.name != "sqlite":
+            pytest.skip("PostgreSQL is asked without patience")
+        with (
+            pytest.raises(TooExpensiveError),
+            time_budget(session, 0.05),
+            patience(session, 1_000_000),
+        ):
+            long_read(session)
+
+
+def test_what_fails_by_itself_is_not_taken_for_too_long(milia_sessions: Sessions) -> None:
+    with (
+        milia_sessions.read() as session,
+        pytest.raises(DBAPIError),
+        time_budget(session, 60),
+    ):
+        session.execute(text("SELECT missing FROM claims"))
 
 
 @pytest.mark.skipif(SERVER is not None, reason="PostgreSQL is always asked in a thread")

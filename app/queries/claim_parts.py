@@ -76,13 +76,12 @@ def part_columns(names: Names) -> list[ColumnElement[Any]]:
 
 def parts_as_json(rows: Sequence[Sequence[Any]], names: Names) -> Json:
     """A list of claims. In the rows other values may stand behind the parts."""
-    columns = [
-        values if (shown := _PARTS[name].shown) is None else map(shown, values)
-        for name, values in zip(names, zip(*rows, strict=True), strict=False)
-    ]
-    return Json(
-        to_json([dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)])
-    )
+    made = [(name, shown) for name in names if (shown := _PARTS[name].shown) is not None]
+    records = [dict(zip(names, row, strict=False)) for row in rows]
+    for name, shown in made:
+        for record in records:
+            record[name] = shown(record[name])
+    return Json(to_json(records))
 
 
 def parts_by_id(session: Session, ids: Sequence[int], names: Names) -> Json:

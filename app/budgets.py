@@ -35,6 +35,7 @@ def time_budget(session: Session, seconds: float) -> Iterator[None]:
     if is_sqlite:
         driver: Any = session.connection().connection.driver_connection
         ends_at = time.monotonic() + seconds
+        session.info.pop(BROKEN_OFF, None)
 
         def is_over() -> bool:
             if PATIENCE in session.info:

@@ -315,10 +315,14 @@ class PostgresqlFreshness:
             driver: Any = connection.connection.driver_connection
             snapshot = None
             while not self._ending.is_set():
-                snapshot = self._look(connection, snapshot)
+                snapshot = self.look(connection, snapshot)
                 list(driver.notifies(timeout=self.POLL_SECONDS, stop_after=1))
 
-    def _look(self, connection: Connection, before: str | None) -> str:
+    def look(self, connection: Connection, before: str | None) -> str:
+        """Take in what was committed since the snapshot ``before``; the present snapshot.
+
+        The connection is in no transaction. None counts all conditions as changed.
+        """
         own_commits, former_look, self._looked_at = (
             self._own_commits,
             self._looked_at,

@@ -166,7 +166,9 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
     join_counts(session, number, len(draft.events))
     if session.get_bind().dialect.name == "postgresql":
         notice = {"channel": COMMITS_CHANNEL, "number": str(number), "most": MOST_TOUCHED}
+        # Nothing behind it in this transaction may touch a condition: it would not be noted.
         found = session.execute(_NOTICE, notice).one()
+        session.info.pop(TOUCHED, None)
         if len(found.touched) < MOST_TOUCHED:
             session.info[TOUCHED] = TouchedBy(found.written_by, found.touched)
     session.info[EDITED] = _edited(draft)

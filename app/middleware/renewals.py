@@ -3,13 +3,16 @@
 A page of a condition that was read since it was made is read again: whoever edits the condition
 has it made before the edit is answered, in each of the representations that were asked for. What
 nobody read since is left to its next reader, so that no page is made more often than it is read.
+They are made in threads, so that others are answered from memory meanwhile.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.types import Message, Scope
+
+from app.queries.stamps import About
 
 # Where a write leaves the numbers of the conditions that it changed, in the state of its request.
 EDITED = "edited"
@@ -17,7 +20,8 @@ EDITED = "edited"
 RENEWAL = "claimbase.renewal"
 MOST_CONDITIONS = 1_000
 MOST_REPRESENTATIONS = 4  # of one page; most readers accept the same
-# An edit waits no longer for all of its pages; they are finished without it.
+# An edit waits no longer for its pages: the one in the making is finished without it, and those
+# that are not begun are left to their readers.
 WAITS_SECONDS = 0.05
 ASKED_WITH = {b"host", b"accept", b"accept-encoding", b"origin"}
 PARTS = (
@@ -37,16 +41,19 @@ Key = tuple[Hashable, ...]
 
 
 class Renewals:
-    """How the pages of conditions were asked for, those that were loaded last."""
+    """How the pages of conditions were asked for, those that were loaded or made anew last."""
 
     def __init__(self, is_page: Callable[[str], bool]) -> None:
         self._is_page = is_page
         self._of: OrderedDict[int, OrderedDict[Key, Scope]] = OrderedDict()
 
-    def note(self, condition_id: int, key: Key, scope: Scope) -> None:
+    def note(self, about: About | None, key: Key, scope: Scope) -> None:
         """A reader had the answer made that is kept under the key."""
-        if scope["query_string"] or RENEWAL in scope or not self._is_page(scope["path"]):
+        if about is None or scope["query_string"] or RENEWAL in scope:
             return
+        if not self._is_page(scope["path"]):
+            return
+        condition_id = about.condition_id
         asked = self._of.setdefault(condition_id, OrderedDict())
         asked[key] = _asking(scope)
         asked.move_to_end(key)
@@ -56,12 +63,38 @@ class Renewals:
         if len(self._of) > MOST_CONDITIONS:
             self._of.popitem(last=False)
 
-    def of(self, conditions: Collection[int]) -> list[tuple[Key, Scope]]:
+    def of(self, conditions: Collection[int]) -> list["Renewal"]:
         """What to ask for again, what was loaded last first."""
-        found: list[tuple[Key, Scope]] = []
-        for condition_id in conditions:
-            found += reversed(self._of.get(condition_id, {}).items())
-        return found
+        return [
+            Renewal(condition_id, key, scope)
+            for condition_id in conditions
+            for key, scope in reversed(self._of.get(condition_id, {}).items())
+        ]
+
+    def go_on(self, page: "Renewal", *, is_read: bool) -> None:
+        """What nobody read is asked for again only once a reader has had it made."""
+        asked = self._of.get(page.condition_id, OrderedDict())
+        if page.key not in asked:
+            return
+        if is_read:
+            asked.move_to_end(page.key)
+            self._of.move_to_end(page.condition_id)
+            return
+        del asked[page.key]
+        if not asked:
+            del self._of[page.condition_id]
+
+
+class Renewal(NamedTuple):
+    """A page that was asked for like this."""
+
+    condition_id: int
+    key: Key
+    scope: Scope
+
+    def asking(self) -> Scope:
+        """In a thread, since nobody waits for it alone, and of the base that has the edit."""
+        return {**self.scope, "state": {"nobody_waits": False, "only_primary": True}}
 
 
 def _asking(scope: MutableMapping[str, Any]) -> Scope:

@@ -21,7 +21,8 @@ LISTS = [
     "condition=milia&q=gl*&exclude_passage=milia-syndrome/p1",
     "q=foundnowhere",
     "condition=milia&exclude_passage=milia-syndrome/p1&conflict=true",
-    "as_of=1&condition=milia&type=diagnosis",
+    "as_of=1&condition=milia&conflict=true",
+    "as_of=1&condition=milia&type=diagnosis&sort=-severity",
 ]
 
 
@@ -44,6 +45,8 @@ def test_the_parts_that_are_columns_stand_in_the_order_of_the_record() -> None:
 def test_parts_are_those_of_the_whole_claim(milia: TestClient, query: str) -> None:
     chance = random.Random(query)
     whole = read(milia, f"/claims?{query}")
+    assert bool(whole["data"]) is ("foundnowhere" not in query)
+    assert whole["included"]["conflicts"] or "conflict=true" not in query
     some = [chance.sample(OWN, k=chance.randint(1, len(OWN))) for _ in range(3)]
     some.append([*some[0], "citations"])  # read from the record
 

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -291,6 +292,75 @@ def test_an_edit_does_not_wait_long_for_a_page() -> None:
     first, edit, seconds, second, calls = asyncio.run(run())
     assert (first, edit, second, calls) == (b"1", b"edited", b"2", 2)
     assert WAITS_SECONDS / 2 < seconds < WAITS_SECONDS * 40
+
+
+def test_what_takes_long_keeps_nobody_waiting() -> None:
+    """Each page in one piece, as where the base is asked without a thread."""
+    cache, inner = made()
+    paths = [f"/page{number}" for number in range(MOST_REPRESENTATIONS)]
+
+    async def block() -> None:
+        time.sleep(WAITS_SECONDS)  # noqa: ASYNC251 - that is the point
+
+    async def run() -> int:
+        for path in paths:
+            await asked(cache, path)
+        before = inner.calls
+        inner.before = block
+        await asked(cache, "/page", "PATCH")
+        await asyncio.sleep(WAITS_SECONDS)
+        return inner.calls - before
+
+    # The others are left to their readers.
+    assert 1 <= asyncio.run(run()) < MOST_REPRESENTATIONS
+
+
+def test_edits_that_overlap_make_no_page_for_nobody() -> None:
+    cache, inner = made()
+
+    async def run() -> int:
+        await asked(cache, "/page")
+        begun, gate = asyncio.Event(), asyncio.Event()
+
+        async def wait() -> None:
+            begun.set()
+            await gate.wait()
+
+        inner.before = wait
+        first = asyncio.create_task(asked(cache, "/page", "PATCH"))
+        await begun.wait()
+        await asked(cache, "/other", "PATCH")  # while the page is made
+        gate.set()
+        await first
+        before = inner.calls
+        for _ in range(3):
+            await asked(cache, "/page", "PATCH")
+        return inner.calls - before
+
+    assert asyncio.run(run()) == 0
+
+
+def test_a_page_that_nobody_reads_gives_its_place_to_others() -> None:
+    """Whoever asks in odd ways keeps no reader's page from being made anew."""
+    cache, inner = made()
+    odd = [f"/page-odd{number}" for number in range(MOST_REPRESENTATIONS)]
+
+    async def run() -> list[bytes]:
+        for path in odd:
+            await asked(cache, path)
+        for _ in range(2):
+            await asked(cache, "/page", "PATCH")
+        await asked(cache, "/page")
+        await asked(cache, "/page", "PATCH")
+        before = inner.calls
+        found = [await asked(cache, "/page")]
+        assert inner.calls == before
+        for _ in range(2):
+            await asked(cache, "/page", "PATCH")
+        assert inner.calls == before + 1
+        return found
+
+    assert len(asyncio.run(run())) == 1
 
 
 def test_a_page_that_fails_is_told_in_the_log_and_the_edit_is_answered(

@@ -7,8 +7,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, func, insert, make_url, select, text, update
 
+from app.commands.changes import TouchedBy
 from app.freshness import LastTouched, PostgresqlFreshness, Stamp
 from app.models import Claim, TouchedCondition
+from app.queries.stamps import About
 from tests.databases import SERVER, seeded_database
 from tests.startup.kept import asking, eventually, make_service, other_program
 
@@ -124,3 +126,39 @@ def test_a_number_of_another_server_is_no_change(url: str) -> None:
         eventually(seen(service, before))
 
         assert is_kept(service, client)
+
+
+@of_postgresql
+def test_what_others_touched_is_seen_beside_what_this_process_noted_itself(url: str) -> None:
+    freshness = PostgresqlFreshness(url)
+
+    def touch(engine: Engine, condition_id: int) -> int:
+        with engine.begin() as connection:
+            number = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
+            written_by: int = connection.execute(number).scalar_one()
+            row = {"written_by": written_by, "condition_id": condition_id}
+            connection.execute(insert(TouchedCondition).values(row))
+        return written_by
+
+    with (
+        other_program(url) as other,
+        other.execution_options(isolation_level="AUTOCOMMIT").connect() as looking,
+    ):
+        snapshot = freshness.look(looking, None)
+        own = touch(other, 7)
+        touch(other, 8)
+        freshness.note_own_commit(touched=TouchedBy(own, [7]))
+        stamp = freshness.stamp()
+        assert stamp is not None
+
+        snapshot = freshness.look(looking, snapshot)
+
+        def stands(condition_id: int) -> bool:
+            return freshness.stands(About(condition_id, frozenset()), stamp)
+
+        assert freshness.stamp() != stamp
+        assert [stands(7), stands(8), stands(9)] == [True, False, True]
+        touch(other, 7)
+        freshness.look(looking, snapshot)
+        assert not stands(7)
+    freshness.stop()

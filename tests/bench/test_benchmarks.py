@@ -11,6 +11,7 @@ import pytest
 from bench import while_others_edit
 from bench.generator import CLAIMS_OF_A_CONDITION, lines
 from bench.measuring import PeersMissingError, Plan, Row
+from bench.profiles import MADE, READS, WAYS, profiles
 from bench.run import GOALS, line_of, measure_goal, table_lines
 from bench.while_others_edit import SIDES
 
@@ -41,6 +42,15 @@ def test_reads_beside_edits_are_measured(plan: Plan) -> None:
     found = while_others_edit.measure(plan, plan.smallest.url, 10, own=False)
 
     assert len(found) == 1 + len(SIDES)
+
+
+def test_profiles_tell_where_time_goes(plan: Plan) -> None:
+    told = list(profiles(plan.smallest, imported=100))
+
+    heads = [line for line in told if " ms each without the profile" in line]
+    assert len(heads) == len(READS) * len(WAYS) + len(MADE) + 2
+    assert any("_claim" in line for line in told)
+    assert not any("site-packages" in line for line in told)
 
 
 def test_the_same_size_gives_the_same_lines() -> None:

@@ -15,6 +15,8 @@ from app.queries.past_reading import Reading
 from app.queries.stamps import OF_CONDITION, About, about_condition, condition_of_conflict
 
 NOTE = "claimbase.about"  # what the scope of a request calls it
+# Where the state of a writing request has the numbers of the conditions that it changed.
+EDITED = "edited"
 # What may be asked of one condition without its page being made of anything else.
 OF_PAGE = {"condition", "format"}
 # Fields of claims and citations, without those that names of other records are looked up for.

@@ -6,7 +6,7 @@ a failed one leaves nothing. A dry run goes all the way and is rolled back.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, FastAPI, Header, Query, Request
@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from app.about import EDITED
 from app.answers import JSON, tag_of
 from app.commands.changes import (
     ChangeDraft,
@@ -92,6 +93,7 @@ class Write:
     idempotency_key: str | None
     digest: str
     change: int | None = None  # the number of what was written
+    edited: list[int] = field(default_factory=list)  # conditions
 
     def draft(self, action: str, reason: str) -> ChangeDraft:
         return ChangeDraft("person", self.actor.account, action, reason, self.actor.key_id)
@@ -108,7 +110,7 @@ class Write:
 
         With ``location`` the record is new: 201, unless ``status`` says otherwise.
         """
-        number = self.change = finish_change(self.session, draft)
+        number = self._finish(draft)
         record = read()
         if self.dry_run:
             return _dry(draft, record, is_new=location is not None)
@@ -126,11 +128,16 @@ class Write:
 
     def answer_once(self, draft: ChangeDraft, shown: Record) -> Response:
         """Finish the change and show what is stored nowhere, and so cannot be shown again."""
-        self.change = finish_change(self.session, draft)
+        self._finish(draft)
         if self.dry_run:
             body = {"dry_run": True, "record": {}, "conflicts": effects(draft)}
             return Response(to_json(body), headers=PRIVATE, media_type=JSON)
         return Response(to_json(shown), status_code=201, headers=PRIVATE, media_type=JSON)
+
+    def _finish(self, draft: ChangeDraft) -> int | None:
+        self.change = finish_change(self.session, draft)
+        self.edited = edited_conditions(draft)
+        return self.change
 
     def _remember(self, status: int, headers: dict[str, str], content: bytes) -> None:
         if self.idempotency_key is not None:
@@ -257,7 +264,7 @@ def _write(
     if not dry_run:
         touched = touched_conditions(session)
         request.app.state.freshness.note_own_commit(write.change, touched)
-        request.state.edited = edited_conditions(session)  # for app.middleware.renewals
+        request.state[EDITED] = write.edited
 
 
 def answer_again(sessions: Sessions, actor: Actor, key: str, digest: str) -> None:

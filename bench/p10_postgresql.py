@@ -9,7 +9,7 @@ servers of its own, and makes the base on it.
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,6 @@ from sqlalchemy import text
 from app.db import make_engine
 from bench.generator import common_and_rare_words
 from bench.measuring import (
-    Figures,
     Plan,
     Row,
     Side,
@@ -34,7 +33,7 @@ from bench.measuring import (
     running,
     served_by_uvicorn,
 )
-from bench.p3_lists import COLUMNS, FACETS, ROWS, TYPES, WAYS, lists, of_columns
+from bench.p3_lists import COLUMNS, FACETS, ROWS, TYPES, compared, lists, of_columns
 from bench.p10_copies import import_small, multiply
 from tests.standby import running_pair
 from tests.startup.servers import free_port, settings
@@ -138,21 +137,13 @@ def _against_datasette(
         }
         if what in lean:
             sides["lean"] = Side(made, lean[what])
-        found = rates(sides, plan)
-        for way in (one for one in WAYS if one in found):
-            name = f"{what}, {bases.claims:,} claims, {WAYS[way]} / Datasette"
-            yield _row(name, limit, found, way)
+        where = f"{what}, {bases.claims:,} claims"
+        yield from compared("P10", where, limit, rates(sides, plan))
 
 
 def _spread(claims: int) -> range:
     """Numbers of claims that are all over the base, behind those of the seed."""
     return range(SEEDED, SEEDED + claims, max(1, claims // CLAIMS))
-
-
-def _row(what: str, limit: float, found: Mapping[str, Figures], way: str) -> Row:
-    shown = {side: per_second(found[side]) for side in (way, "Datasette")}
-    ratio = found[way].median / found["Datasette"].median
-    return Row("P10", what, *at_least(limit, ratio), shown)
 
 
 def _page(cached: int, plan: Plan, folder: Path, opened: ExitStack) -> Row:

@@ -3,7 +3,7 @@ address and against Django Ninja on the same file. Claimbase is asked with its c
 none, so that every answer is made: once for all that a list has, once for the columns that its
 peers answer with, without total and conflicts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 from bench.measuring import (
@@ -99,18 +99,21 @@ def measure(plan: Plan) -> list[Row]:
         )
     where = f"{plan.sizes[-1]:,} claims"
     return [
-        *_rows(f"list, {where}", 6, plain, "Datasette"),
-        *_rows(f"list with two facets, {where}", 8, with_facets, "Datasette"),
-        *_rows(f"list, {where}", 5, plain, "Django Ninja"),
+        *compared("P3", f"list, {where}", 6, plain),
+        *compared("P3", f"list with two facets, {where}", 8, with_facets),
+        *compared("P3", f"list, {where}", 5, plain, "Django Ninja"),
     ]
 
 
-def _rows(what: str, limit: float, found: dict[str, Figures], peer: str) -> Iterator[Row]:
+def compared(
+    goal: str, what: str, limit: float, found: Mapping[str, Figures], peer: str = "Datasette"
+) -> Iterator[Row]:
+    """Each way in which we were asked, against the peer."""
     for way, words in WAYS.items():
         if way not in found:
             continue
         yield Row(
-            "P3",
+            goal,
             f"{what}, {words} / {peer}",
             *at_least(limit, found[way].median / found[peer].median),
             {way: per_second(found[way]), peer: per_second(found[peer])},

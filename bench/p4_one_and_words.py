@@ -9,16 +9,14 @@ from bench.measuring import (
     Plan,
     Row,
     Side,
-    at_least,
     at_most,
     get,
     peers,
-    per_second,
     rates,
     seconds_until,
     served_by_uvicorn,
 )
-from bench.p3_lists import COLUMNS, WAYS, of_columns
+from bench.p3_lists import COLUMNS, compared, of_columns
 
 CLAIMS = 32
 ROWS = 50
@@ -68,15 +66,12 @@ def measure(plan: Plan) -> list[Row]:
             plan,
         )
         common = [_common_words(made, plan, number) for number in (1, 2)]
-    rows = []
-    for what, limit, found in (("one claim", 8, one), ("rare word, ranked", 5, searched)):
-        for way in (one for one in WAYS if one in found):
-            shown = {side: per_second(found[side]) for side in (way, "Datasette")}
-            ratio = found[way].median / found["Datasette"].median
-            name = f"{what}, {plan.sizes[-1]:,} claims, {WAYS[way]} / Datasette"
-            note = f"asking took {found[way].asking:.0%} of a core"
-            rows.append(Row("P4", name, *at_least(limit, ratio), shown, note))
-    return [*rows, *common]
+    where = f"{plan.sizes[-1]:,} claims"
+    return [
+        *compared("P4", f"one claim, {where}", 8, one),
+        *compared("P4", f"rare word, ranked, {where}", 5, searched),
+        *common,
+    ]
 
 
 def own_search(words: list[str]) -> str:

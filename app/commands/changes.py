@@ -36,7 +36,6 @@ WRITTEN_ANEW = 1_000
 MOST_TOUCHED = 100
 MOST_EDITED = 4
 TOUCHED = "touched conditions"  # in the notes of a session
-EDITED = "edited conditions"
 _NOTICE = text(
     "SELECT pg_notify(:channel, :number), writing.number AS written_by, ARRAY("
     "SELECT condition_id FROM touched_conditions WHERE written_by = writing.number LIMIT :most"
@@ -171,7 +170,6 @@ def finish_change(session: Session, draft: ChangeDraft) -> int | None:
         session.info.pop(TOUCHED, None)
         if len(found.touched) < MOST_TOUCHED:
             session.info[TOUCHED] = TouchedBy(found.written_by, found.touched)
-    session.info[EDITED] = _edited(draft)
     return number
 
 
@@ -180,17 +178,12 @@ def touched_conditions(session: Session) -> TouchedBy | None:
     return session.info.get(TOUCHED)
 
 
-def edited_conditions(session: Session) -> list[int]:
-    """The conditions of the records that the finished change is about, where they are few."""
-    found: list[int] = session.info.get(EDITED, [])
-    return found
-
-
-def _edited(draft: ChangeDraft) -> list[int]:
+def edited_conditions(draft: ChangeDraft) -> list[int]:
+    """The conditions of the records that the change is about, where they are few."""
     if isinstance(draft.events, EventLog):
         return []
-    found = {event.condition_id for event in draft.events} - {None}
-    return sorted(id_ for id_ in found if id_) if len(found) <= MOST_EDITED else []
+    found = {id_ for event in draft.events if (id_ := event.condition_id) is not None}
+    return sorted(found) if len(found) <= MOST_EDITED else []
 
 
 def _all_written(draft: ChangeDraft) -> Callable[[], Iterator[WrittenEvent]]:

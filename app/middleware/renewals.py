@@ -8,14 +8,12 @@ They are made in threads, so that others are answered from memory meanwhile.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.types import Message, Scope
 
 from app.queries.stamps import About
 
-# Where a write leaves the numbers of the conditions that it changed, in the state of its request.
-EDITED = "edited"
 # What the scope of a page that nobody asked for has.
 RENEWAL = "claimbase.renewal"
 MOST_CONDITIONS = 1_000
@@ -34,67 +32,41 @@ PARTS = (
     "raw_path",
     "query_string",
     "root_path",
-    "client",
     "server",
 )
 Key = tuple[Hashable, ...]
 
 
 class Renewals:
-    """How the pages of conditions were asked for, those that were loaded or made anew last."""
+    """How the pages of conditions were asked for, those that were made last."""
 
     def __init__(self, is_page: Callable[[str], bool]) -> None:
         self._is_page = is_page
         self._of: OrderedDict[int, OrderedDict[Key, Scope]] = OrderedDict()
 
     def note(self, about: About | None, key: Key, scope: Scope) -> None:
-        """A reader had the answer made that is kept under the key."""
-        if about is None or scope["query_string"] or RENEWAL in scope:
+        """The answer that is kept under the key was made for this request."""
+        if about is None or scope["query_string"] or not self._is_page(scope["path"]):
             return
-        if not self._is_page(scope["path"]):
-            return
-        condition_id = about.condition_id
-        asked = self._of.setdefault(condition_id, OrderedDict())
+        asked = self._of.setdefault(about.condition_id, OrderedDict())
         asked[key] = _asking(scope)
         asked.move_to_end(key)
-        self._of.move_to_end(condition_id)
+        self._of.move_to_end(about.condition_id)
         if len(asked) > MOST_REPRESENTATIONS:
             asked.popitem(last=False)
         if len(self._of) > MOST_CONDITIONS:
             self._of.popitem(last=False)
 
-    def of(self, conditions: Collection[int]) -> list["Renewal"]:
-        """What to ask for again, what was loaded last first."""
+    def of(self, conditions: Collection[int]) -> list[tuple[Key, Scope]]:
+        """What to ask for again, and how; what was made last comes first.
+
+        In a thread, since nobody waits for it alone, and of the base that has the edit.
+        """
         return [
-            Renewal(condition_id, key, scope)
+            (key, {**scope, "state": {"nobody_waits": False, "only_primary": True}})
             for condition_id in conditions
             for key, scope in reversed(self._of.get(condition_id, {}).items())
         ]
-
-    def go_on(self, page: "Renewal", *, is_read: bool) -> None:
-        """What nobody read is asked for again only once a reader has had it made."""
-        asked = self._of.get(page.condition_id, OrderedDict())
-        if page.key not in asked:
-            return
-        if is_read:
-            asked.move_to_end(page.key)
-            self._of.move_to_end(page.condition_id)
-            return
-        del asked[page.key]
-        if not asked:
-            del self._of[page.condition_id]
-
-
-class Renewal(NamedTuple):
-    """A page that was asked for like this."""
-
-    condition_id: int
-    key: Key
-    scope: Scope
-
-    def asking(self) -> Scope:
-        """In a thread, since nobody waits for it alone, and of the base that has the edit."""
-        return {**self.scope, "state": {"nobody_waits": False, "only_primary": True}}
 
 
 def _asking(scope: MutableMapping[str, Any]) -> Scope:

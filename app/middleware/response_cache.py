@@ -19,19 +19,10 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.about import NOTE
+from app.about import EDITED, NOTE
 from app.freshness import Freshness, Stamp
 from app.metrics import CacheCounts
-from app.middleware.renewals import (
-    EDITED,
-    RENEWAL,
-    WAITS_SECONDS,
-    Key,
-    Renewal,
-    Renewals,
-    no_body,
-    to_nobody,
-)
+from app.middleware.renewals import RENEWAL, WAITS_SECONDS, Key, Renewals, no_body, to_nobody
 from app.middleware.surroundings import REQUEST_ID
 from app.queries.stamps import About
 
@@ -183,30 +174,26 @@ class ResponseCacheMiddleware:
             task.add_done_callback(self._renewing.discard)
             await asyncio.wait({task}, timeout=WAITS_SECONDS)
 
-    async def _make_anew(self, pages: list[Renewal]) -> None:
+    async def _make_anew(self, pages: list[tuple[Key, Scope]]) -> None:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + WAITS_SECONDS
         try:
-            for page in pages:
+            for key, scope in pages:
                 await asyncio.sleep(0)  # others are waiting, too
                 if loop.time() > ends_at:
                     return
-                await self._make_page(page)
+                await self._make_page(key, scope)
         except Exception:  # the edit is done, and its answer is not about this
             logger.exception("a page was not made anew after an edit")
 
-    async def _make_page(self, page: Renewal) -> None:
-        stamp, key = self._current_stamp(), page.key
-        if stamp is None or key in self._loading or key in self._kept:
-            return
+    async def _make_page(self, key: Key, scope: Scope) -> None:
+        stamp = self._current_stamp()
         kept = self._unsure.get(key)
-        is_read = kept is not None and kept.is_read
-        self._renewals.go_on(page, is_read=is_read)
-        if kept is None or not is_read:
-            return
+        if stamp is None or kept is None or not kept.is_read:
+            return  # who is having it made has taken it out
         del self._unsure[key]
         self._bytes -= kept.size
-        await self._load(key, stamp, Asked(), page.asking(), no_body, to_nobody)
+        await self._load(key, stamp, Asked(), scope, no_body, to_nobody)
         self._counts.renewals += key in self._kept or key in self._unsure
 
     def _has(self, least: bytes) -> bool:

@@ -1,7 +1,7 @@
 """Claims of which a list names parts that are columns of their row: no record is read for them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select, 
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
-from app.identifiers import Prefix
+from app.identifiers import Prefix, public_id
 from app.json_parts import Json
 from app.models import Claim
 from app.queries.filter_shapes import REMEMBERED
@@ -36,13 +36,9 @@ def _flag(name: str) -> _Part:
     return _Part(type_coerce(_CLAIM[name], NullType()).label(name), bool)
 
 
-def _claim_id(number: int) -> str:
-    return f"{Prefix.claim.value}{number}"
-
-
 # In the order of the record.
 _PARTS: Mapping[str, _Part] = {
-    "id": _Part(_CLAIM.id, _claim_id),
+    "id": _Part(_CLAIM.id, partial(public_id, Prefix.claim)),
     "key": _text("key"),
     "version": _Part(_CLAIM.version),
     "status": _text("status"),

@@ -48,12 +48,17 @@ def published(client: TestClient, body: Record | None = None) -> Record:
     return moved(client, moved(client, drafted(client, body), "submit"), "publish")
 
 
-def patched(client: TestClient, record: Record, **changes: Any) -> Record:
+def patching(client: TestClient, record: Record, query: str = "", **changes: Any) -> Any:
+    """The answer."""
     answer = client.patch(
-        f"/claims/{record['id']}",
+        f"/claims/{record['id']}{query}",
         json={"reason": REASON} | changes,
         headers=tag(record),
     )
     assert answer.status_code == 200, answer.text
-    after: Record = answer.json()
+    return answer
+
+
+def patched(client: TestClient, record: Record, **changes: Any) -> Record:
+    after: Record = patching(client, record, **changes).json()
     return after

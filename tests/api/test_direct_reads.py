@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from app import budgets
+from app.answers import LONGEST_REMEMBERED
 from app.config import Settings
 from app.errors import ClaimbaseError, TooExpensiveError
 from app.main import DIRECT_READS, create_app
@@ -268,7 +269,7 @@ def test_what_is_refused_or_long_is_read_each_time(service: TestClient) -> None:
         for _ in range(2):
             with pytest.raises((ClaimbaseError, ValidationError)):
                 direct.asked(asked(service, query))
-    long = "q=" + "a" * DirectRead.LONGEST_REMEMBERED
+    long = "q=" + "a" * LONGEST_REMEMBERED
 
     assert direct.asked(asked(service, long)) is not direct.asked(asked(service, long))
 

@@ -3,29 +3,35 @@
 import asyncio
 import gzip
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from threading import get_ident
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 from starlette.types import Receive, Scope, Send
 
+from app.about import EDITED
 from app.config import Settings
 from app.db import make_engine, make_sessions
 from app.main import create_app
-from app.middleware.renewals import EDITED, MOST_REPRESENTATIONS, WAITS_SECONDS
+from app.middleware.renewals import MOST_REPRESENTATIONS, WAITS_SECONDS
 from app.middleware.response_cache import ResponseCacheMiddleware
 from app.policy import Role
 from tests.accounts import bearer, key_of
-from tests.api.curation import REASON, body_of, patched, published, tag
+from tests.api.curation import REASON, body_of, drafted, patched, patching, published
 from tests.apps import document
 from tests.databases import SERVER, seeded_database
 from tests.startup.caches import Always, Inner, asked
-from tests.startup.kept import asking, eventually, make_service
+from tests.startup.kept import eventually
 
 PAGE = "/conditions/milia"
+# What reads the claims of a page.
+PAGE_ROWS = re.compile(r"JOIN written_claims .*\sWHERE .*claims.condition_id = ", re.DOTALL)
 CACHE_REQUESTS = "claimbase_cache_requests_total"
 # What another test writes in the same server counts as a write of another program there.
 of_a_file = pytest.mark.skipif(SERVER is not None, reason="counts are exact on a file only")
@@ -34,17 +40,6 @@ of_a_file = pytest.mark.skipif(SERVER is not None, reason="counts are exact on a
 @pytest.fixture
 def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return seeded_database("renewed", tmp_path_factory.mktemp("renewed"))
-
-
-@pytest.fixture
-def app(url: str) -> FastAPI:
-    return make_service(url)
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with asking(app) as client:
-        yield client
 
 
 @pytest.fixture
@@ -96,11 +91,7 @@ def test_a_page_is_kept_when_the_notice_of_the_own_edit_comes(
 ) -> None:
     """On PostgreSQL the listener sees the edit, too."""
     client.get(PAGE)
-    answer = curator.patch(
-        f"/claims/{claim['id']}",
-        json={"statement": "It is said anew.", "reason": REASON},
-        headers=tag(claim),
-    )
+    answer = patching(curator, claim, statement="It is said anew.")
     change = int(answer.headers["claimbase-change"])
     if SERVER is not None:
         eventually(lambda: app.state.freshness.known().change >= change)
@@ -145,28 +136,51 @@ def test_each_representation_that_was_asked_for_is_made(
 
 
 @of_a_file
-def test_a_reader_who_had_the_page_is_told_so_and_others_get_all_of_it(
-    client: TestClient, curator: TestClient, claim: dict[str, Any]
+def test_whoever_asked_first_may_have_had_the_page_and_others_get_all_of_it(
+    app: FastAPI, client: TestClient, curator: TestClient
 ) -> None:
-    """What the renewal asks with is not the condition of whoever asked first."""
-    known = client.get(PAGE, headers={"Accept-Encoding": "gzip"}).headers["etag"]
-    client.get(PAGE, headers={"If-None-Match": known, "X-Request-ID": "mine"})
+    """What a renewal asks with is not the condition of a reader; here the page stays as it was."""
+    known = client.get(PAGE, headers={"Host": "other.test"}).headers["etag"]
+    assert client.get(PAGE, headers={"If-None-Match": known}).status_code == 304
 
-    patched(curator, claim, statement="It is said anew.")
+    drafted(curator, body_of("shade"))
 
+    before = hits(app)
     answer = client.get(PAGE)
-    assert answer.status_code == 200
-    assert "It is said anew." in answer.text
-    assert answer.headers["x-request-id"] != "mine"
+    assert (answer.status_code, answer.headers["etag"]) == (200, known)
+    assert answer.json()["slug"] == "milia"
+    assert hits(app) == before + 1
+
+
+@of_a_file
+def test_pages_are_made_in_threads_so_that_others_are_answered_meanwhile(
+    app: FastAPI, client: TestClient, curator: TestClient, claim: dict[str, Any]
+) -> None:
+    """Though nobody was answered from memory since, who would wait for it."""
+    client.get(PAGE)
+    threads: list[int] = []
+
+    def note(*given: Any) -> None:
+        if PAGE_ROWS.search(given[2]):
+            threads.append(get_ident())
+
+    event.listen(app.state.sessions.read.kw["bind"], "before_cursor_execute", note)
+    assert client.portal is not None
+
+    client.headers["Authorization"] = curator.headers["Authorization"]
+    patching(client, claim, statement="It is said anew.")
+
+    assert threads
+    assert client.portal.call(get_ident) not in threads
 
 
 @of_a_file
 @pytest.mark.parametrize(
-    ("read", "params", "status"),
+    ("read", "query"),
     [
-        pytest.param("/conditions/milia?format=json", {}, 200, id="with a query"),
-        pytest.param("/claims?condition=milia", {}, 200, id="a list"),
-        pytest.param(PAGE, {"dry_run": "true"}, 200, id="a dry run"),
+        pytest.param("/conditions/milia?format=json", "", id="with a query"),
+        pytest.param("/claims?condition=milia", "", id="a list"),
+        pytest.param(PAGE, "?dry_run=true", id="a dry run"),
     ],
 )
 def test_nothing_is_made_for(  # noqa: PLR0917 - fixtures
@@ -175,19 +189,12 @@ def test_nothing_is_made_for(  # noqa: PLR0917 - fixtures
     curator: TestClient,
     claim: dict[str, Any],
     read: str,
-    params: dict[str, str],
-    status: int,
+    query: str,
 ) -> None:
     client.get(read)
 
-    answer = curator.patch(
-        f"/claims/{claim['id']}",
-        json={"statement": "Otherwise.", "reason": REASON},
-        headers=tag(claim),
-        params=params,
-    )
+    patching(curator, claim, query, statement="Otherwise.")
 
-    assert answer.status_code == status, answer.text
     assert renewals(app) == 0
 
 
@@ -294,8 +301,8 @@ def test_an_edit_does_not_wait_long_for_a_page() -> None:
     assert WAITS_SECONDS / 2 < seconds < WAITS_SECONDS * 40
 
 
-def test_what_takes_long_keeps_nobody_waiting() -> None:
-    """Each page in one piece, as where the base is asked without a thread."""
+def test_pages_that_are_not_begun_in_time_are_left_to_their_readers() -> None:
+    """Each is made in one piece: nothing else ends the wait."""
     cache, inner = made()
     paths = [f"/page{number}" for number in range(MOST_REPRESENTATIONS)]
 
@@ -311,7 +318,6 @@ def test_what_takes_long_keeps_nobody_waiting() -> None:
         await asyncio.sleep(WAITS_SECONDS)
         return inner.calls - before
 
-    # The others are left to their readers.
     assert 1 <= asyncio.run(run()) < MOST_REPRESENTATIONS
 
 
@@ -340,27 +346,23 @@ def test_edits_that_overlap_make_no_page_for_nobody() -> None:
     assert asyncio.run(run()) == 0
 
 
-def test_a_page_that_nobody_reads_gives_its_place_to_others() -> None:
+def test_a_page_that_is_read_again_and_again_keeps_its_place() -> None:
     """Whoever asks in odd ways keeps no reader's page from being made anew."""
     cache, inner = made()
     odd = [f"/page-odd{number}" for number in range(MOST_REPRESENTATIONS)]
 
-    async def run() -> list[bytes]:
-        for path in odd:
+    async def run() -> int:
+        for path in ("/page", *odd[:-1]):
             await asked(cache, path)
-        for _ in range(2):
-            await asked(cache, "/page", "PATCH")
-        await asked(cache, "/page")
+        await asked(cache, "/page", "PATCH")
+        await asked(cache, "/page")  # from memory, so that nothing is loaded
+        await asked(cache, odd[-1])
         await asked(cache, "/page", "PATCH")
         before = inner.calls
-        found = [await asked(cache, "/page")]
-        assert inner.calls == before
-        for _ in range(2):
-            await asked(cache, "/page", "PATCH")
-        assert inner.calls == before + 1
-        return found
+        await asked(cache, "/page")
+        return inner.calls - before
 
-    assert len(asyncio.run(run())) == 1
+    assert asyncio.run(run()) == 0
 
 
 def test_a_page_that_fails_is_told_in_the_log_and_the_edit_is_answered(

@@ -23,24 +23,13 @@ from tests.api.curation import body_of, published
 from tests.apps import document
 from tests.databases import SERVER, seeded_database
 from tests.startup.caches import Always, Inner, asked
-from tests.startup.kept import asking, eventually, make_service, other_program
+from tests.startup.kept import eventually, other_program
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """A base with the seed that commits."""
     return seeded_database("cached", tmp_path)
-
-
-@pytest.fixture
-def app(url: str) -> FastAPI:
-    return make_service(url)
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with asking(app) as client:
-        yield client
 
 
 @pytest.fixture
